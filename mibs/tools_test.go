@@ -12,7 +12,8 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/mibs/mibtest"
 )
 
-var roots = []string{"", "1.3.6.1.4.1.32473.1", "1.3.6.1.4.1.99999.12.4294967295.7"}
+// net-snmp takes 4294967295 for 0 in a module, so that legal arc is left out.
+var roots = []string{"", "1.3.6.1.4.1.32473.1", "1.3.6.1.4.1.99999.12.2147483647.7"}
 
 // smilint exits with 0 whatever it finds, so any output is a failure.
 func TestSmilintIsSilent(t *testing.T) {
@@ -49,8 +50,14 @@ func TestSnmptranslateSeesEveryNotification(t *testing.T) {
 		if err != nil {
 			t.Fatalf("snmptranslate: %v\n%s", err, out)
 		}
-		if got := strings.Fields(string(out)); strings.Join(got, " ") != strings.Join(want, " ") {
-			t.Errorf("root %q: snmptranslate and Load disagree:\n got %v\nwant %v", root, got, want)
+		got := strings.Fields(string(out))
+		if len(got) != len(want) {
+			t.Fatalf("root %q: snmptranslate knows %d of %d notifications:\n%.300s", root, len(got), len(want), out)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("root %q: snmptranslate says %s, Load %s", root, got[i], want[i])
+			}
 		}
 	}
 }
