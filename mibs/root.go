@@ -100,8 +100,8 @@ func replaceRoot(text string, arcs []uint32) (string, error) {
 
 // Export writes both modules, below the given root, into a directory that exists, under the names that net-snmp and
 // libsmi look for. The tools of net-snmp 5.9 read a module wrongly when a number of its root is above 2147483647 or
-// when the root has more than 30 numbers below enterprises; smilint objects to a 0 inside it. Packets are right with
-// such roots too.
+// when the root has more than 30 numbers below enterprises; smilint objects to a 0 inside it. Load takes such roots, for
+// receivers that read no module.
 func Export(root, dir string) error {
 	for _, module := range []string{RootModule, EventsModule} {
 		text, err := Source(module, root)
