@@ -13,7 +13,7 @@ type Event struct {
 	NodeID  string  // UUID of the emitting node; empty when the body said null
 	TS      int64   // seconds since 1970 as sent by the emitter: may be 0, negative or absurdly large; saturates at the ends of int64
 	Message []Field // keys as on the wire (" subvol" keeps its space), in the order of the body
-	Raw     []byte  // the body, byte for byte
+	Raw     string  // the body, byte for byte
 }
 
 // Field is one key of an event's message with its value as text: strings as they are, booleans as true and

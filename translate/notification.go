@@ -31,6 +31,7 @@ type Notification struct {
 	Volume, Brick, Peer, Subvol string  // normalised resources; Brick is "host:/path", Peer a host name, else UUID
 	PeerID                      string  // UUID of the peer when the event names it
 	Text                        string  // one line for a human on duty: "Brick gfs2:/bricks/b1 of volume gv0 is down"
+	Secondary, Client, Service  string  // further parts of alarm identities: host::volume, address, service name
 	Fields                      []Field // message keys and values, control characters replaced, keys trimmed
 	Raw                         string  // the body as received, control characters replaced
 }
