@@ -1,0 +1,418 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+// Worker drives one output from its log. It is the only place that retries, paces and counts.
+//
+// It sends in order and never skips a temporary error: it tries again, for ever, with growing pauses. After a crash
+// the notifications sent since the last commit are sent again: at most one batch (BatchSize), and when sending is
+// slow no more than commitEvery of it.
+type Worker struct {
+	Name   string
+	Output Output
+	Log    Log
+	Logger *slog.Logger
+
+	Rate      float64 // notifications per second; 0 is no limit
+	Burst     int     // how many may go at once after a pause; 0 is a tenth of a second's worth
+	BatchSize int     // 0 is 256
+
+	RetryMin time.Duration // first pause after a failure; 0 is 500 ms
+	RetryMax time.Duration // longest pause; 0 is 30 s
+
+	ord   uint64 // notifications delivered or given up since the start
+	pace  bucket
+	arena []Message
+
+	mu     sync.Mutex // guards status
+	status Status
+}
+
+// Status is how a worker stands.
+type Status struct {
+	Sent         uint64
+	Failed       uint64    // permanent errors
+	Dropped      uint64    // not for this output
+	Retries      uint64    // failed tries
+	LastErr      string    // of the current or last streak of failures
+	FailingSince time.Time // zero when the last try worked
+	LastSent     time.Time
+}
+
+// commitEvery is how long sent notifications may stay uncommitted while a batch is under way.
+const commitEvery = 200 * time.Millisecond
+
+// Status returns a snapshot. It may be called from any goroutine.
+func (w *Worker) Status() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.status
+}
+
+// Run delivers until ctx ends and then returns nil; what was sent by then is committed.
+func (w *Worker) Run(ctx context.Context) error {
+	if w.BatchSize == 0 {
+		w.BatchSize = 256
+	}
+	if w.RetryMin == 0 {
+		w.RetryMin = 500 * time.Millisecond
+	}
+	if w.RetryMax == 0 {
+		w.RetryMax = 30 * time.Second
+	}
+	if w.Logger == nil {
+		w.Logger = slog.New(slog.DiscardHandler)
+	}
+	w.pace = newBucket(w.Rate, w.Burst)
+
+	next := w.fetch(ctx)
+	for {
+		var items []Item
+		select {
+		case <-ctx.Done():
+			<-next
+			return nil
+		case items = <-next:
+		}
+		if items == nil {
+			return nil // ctx ended
+		}
+		next = w.fetch(ctx) // reads and translates the next batch while this one is sent
+		if !w.deliver(ctx, items) {
+			<-next
+			return nil
+		}
+	}
+}
+
+// fetch reads the next batch; the channel gets nil when ctx ends.
+func (w *Worker) fetch(ctx context.Context) <-chan []Item {
+	ch := make(chan []Item, 1)
+	go func() {
+		for try := 0; ; try++ {
+			items, err := w.Log.Next(ctx, w.BatchSize)
+			if err == nil {
+				if try > 0 {
+					w.Logger.Info("log can be read again", "output", w.Name)
+				}
+				ch <- items
+				return
+			}
+			if ctx.Err() != nil {
+				ch <- nil
+				return
+			}
+			if try == 0 {
+				w.Logger.Error("log cannot be read", "output", w.Name, "err", err)
+			}
+			if !sleep(ctx, w.backoff(try)) {
+				ch <- nil
+				return
+			}
+		}
+	}()
+	return ch
+}
+
+// deliver sends and commits one batch; false means that ctx ended first.
+func (w *Worker) deliver(ctx context.Context, items []Item) bool {
+	committed, lastCommit := 0, time.Now()
+	commit := func(upTo int) bool {
+		if upTo == committed {
+			return true
+		}
+		ok := w.commit(ctx, items[committed:upTo])
+		committed, lastCommit = upTo, time.Now()
+		return ok
+	}
+	done := 0 // items[:done] are finished with
+	for try := 0; done < len(items); {
+		if items[done].Notification == nil {
+			done++
+			continue
+		}
+		if ctx.Err() != nil {
+			commit(done)
+			return false
+		}
+		n, delivered, err := w.send(ctx, items[done:])
+		for i := done; i < done+n; i++ {
+			if items[i].Notification != nil {
+				items[i].Outcome = Sent
+			}
+		}
+		done += n
+		if delivered > 0 {
+			w.recovered(delivered)
+			try = 0
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrPermanent):
+			w.failed(&items[done], err)
+			done++
+			w.ord++
+		case ctx.Err() != nil:
+			commit(done)
+			return false
+		default:
+			w.failing(err)
+			commit(done)
+			if !sleep(ctx, w.backoff(try)) {
+				return false
+			}
+			try++
+		}
+		if time.Since(lastCommit) > commitEvery && !commit(done) {
+			return false
+		}
+	}
+	return commit(done)
+}
+
+// send renders and tries once to send what may go now. It returns how many of the items are done with, how many
+// notifications of them were delivered, and the error of the item after those.
+func (w *Worker) send(ctx context.Context, items []Item) (done, delivered int, err error) {
+	allowed, ok := w.pace.take(ctx, len(items))
+	if !ok {
+		return 0, 0, ctx.Err()
+	}
+	// The items that go out: an error of Render ends the batch before that item.
+	end := 0
+	count := 0
+	for end < len(items) && count < allowed {
+		if items[end].Notification != nil {
+			count++
+		}
+		end++
+	}
+	if cap(w.arena) < count {
+		w.arena = make([]Message, count, max(count, w.BatchSize))
+	}
+	batch := w.arena[:count]
+	at := w.render(items[:end], batch)
+	if at.err != nil {
+		batch = batch[:at.index]
+	}
+	sent := 0
+	if len(batch) > 0 {
+		sent, err = w.Output.Send(ctx, batch)
+		sent = min(max(sent, 0), len(batch))
+		if err == nil && sent < len(batch) {
+			err = errors.New("the output took only a part of the batch")
+		}
+	}
+	w.pace.giveBack(allowed - sent)
+	w.ord += uint64(sent)
+	// Items without a notification count as done with together with those before them.
+	for left := sent; done < end; done++ {
+		if items[done].Notification == nil {
+			continue
+		}
+		if left == 0 {
+			break
+		}
+		left--
+	}
+	if err == nil {
+		err = at.err
+	}
+	return done, sent, err
+}
+
+// renderError is the first message of a batch that could not be rendered.
+type renderError struct {
+	index int
+	err   error
+}
+
+// render encodes the notifications of items into batch, on all cores when it is worth it.
+func (w *Worker) render(items []Item, batch []Message) renderError {
+	list := make([]*translate.Notification, 0, len(batch))
+	for i := range items {
+		if n := items[i].Notification; n != nil {
+			list = append(list, n)
+		}
+	}
+	part := func(from, to int) renderError {
+		for i := from; i < to; i++ {
+			m, err := w.Output.Render(list[i], w.ord+uint64(i)+1)
+			if err != nil {
+				return renderError{i, err}
+			}
+			batch[i] = m
+		}
+		return renderError{}
+	}
+	parts := min(runtime.GOMAXPROCS(0), 1+len(list)/32)
+	if parts == 1 {
+		return part(0, len(list))
+	}
+	errs := make([]renderError, parts)
+	var wg sync.WaitGroup
+	for p := range parts {
+		wg.Go(func() { errs[p] = part(len(list)*p/parts, len(list)*(p+1)/parts) })
+	}
+	wg.Wait()
+	for _, e := range errs {
+		if e.err != nil {
+			return e
+		}
+	}
+	return renderError{}
+}
+
+// commit saves progress, trying until it works: nothing may be sent that could not be remembered. When ctx ends it
+// tries once more, for a moment.
+func (w *Worker) commit(ctx context.Context, items []Item) bool {
+	for try := 0; ; try++ {
+		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		err := w.Log.Commit(c, items)
+		cancel()
+		if err == nil {
+			if try > 0 {
+				w.Logger.Info("cursor can be saved again", "output", w.Name)
+			}
+			w.count(func(s *Status) {
+				for i := range items {
+					if items[i].Outcome == Dropped {
+						s.Dropped++
+					}
+				}
+			})
+			return ctx.Err() == nil
+		}
+		if try == 0 {
+			w.Logger.Error("cursor cannot be saved: sending pauses", "output", w.Name, "err", err)
+		}
+		if !sleep(ctx, w.backoff(try)) {
+			return false
+		}
+	}
+}
+
+func (w *Worker) count(fn func(*Status)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fn(&w.status)
+}
+
+// recovered counts what was delivered and ends a streak of failures.
+func (w *Worker) recovered(n int) {
+	now := time.Now()
+	var since time.Time
+	w.count(func(s *Status) {
+		since = s.FailingSince
+		s.FailingSince = time.Time{}
+		s.Sent += uint64(n)
+		s.LastSent = now
+	})
+	if !since.IsZero() {
+		w.Logger.Info("output works again", "output", w.Name, "failed_for", now.Sub(since).Round(time.Second))
+	}
+}
+
+// failing counts a failed try and logs the first of a streak.
+func (w *Worker) failing(err error) {
+	first := false
+	w.count(func(s *Status) {
+		first = s.FailingSince.IsZero()
+		if first {
+			s.FailingSince = time.Now()
+		}
+		s.Retries++
+		s.LastErr = err.Error()
+	})
+	if first {
+		w.Logger.Warn("output fails: it will be tried again until it works", "output", w.Name, "err", err)
+	}
+}
+
+// failed gives one notification up.
+func (w *Worker) failed(it *Item, err error) {
+	it.Outcome = Failed
+	w.count(func(s *Status) {
+		s.Failed++
+		s.LastErr = err.Error()
+	})
+	w.Logger.Error("notification cannot be sent", "output", w.Name, "event", it.Notification.Event, "seq", it.Seq, "err", err)
+}
+
+// backoff is the pause after the try-th failure of a streak: doubling, capped, with jitter of a quarter either way so
+// that outputs which failed together do not retry together.
+func (w *Worker) backoff(try int) time.Duration {
+	d := w.RetryMax
+	if try < 30 {
+		d = min(w.RetryMin<<try, w.RetryMax)
+	}
+	return d*3/4 + rand.N(d/2+1)
+}
+
+// sleep waits and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// bucket is a token bucket. Only the worker's goroutine uses it.
+type bucket struct {
+	rate, burst, tokens float64
+	last                time.Time
+}
+
+func newBucket(rate float64, burst int) bucket {
+	b := bucket{rate: rate, burst: float64(burst), last: time.Now()}
+	if b.burst == 0 {
+		b.burst = max(1, rate/10)
+	}
+	b.tokens = b.burst
+	return b
+}
+
+// take waits until at least one notification may go and takes up to want.
+func (b *bucket) take(ctx context.Context, want int) (int, bool) {
+	if b.rate <= 0 {
+		return want, true
+	}
+	for {
+		now := time.Now()
+		b.tokens = min(b.burst, b.tokens+now.Sub(b.last).Seconds()*b.rate)
+		b.last = now
+		if b.tokens >= 1 {
+			n := min(want, int(b.tokens))
+			b.tokens -= float64(n)
+			return n, true
+		}
+		if !sleep(ctx, time.Duration((1-b.tokens)/b.rate*float64(time.Second))) {
+			return 0, false
+		}
+	}
+}
+
+func (b *bucket) giveBack(n int) {
+	if b.rate > 0 {
+		b.tokens = min(b.burst, b.tokens+float64(n))
+	}
+}
+
+// String is for logs and tests.
+func (s Status) String() string {
+	return fmt.Sprintf("sent %d, failed %d, dropped %d, retries %d", s.Sent, s.Failed, s.Dropped, s.Retries)
+}
