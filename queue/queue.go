@@ -51,15 +51,15 @@ type OutputStatus struct {
 
 // Status is how the queue stands.
 type Status struct {
-	ID           string // random, made with the store: changes when the numbering starts again
-	First, Last  uint64 // lowest and highest Seq held; Last is the highest ever given when nothing is held
-	Events       uint64
-	Bytes        int64 // size on disk, log files included
-	MaxBytes     int64
-	MaxAge       time.Duration
-	Damaged      uint64 // records found damaged, ever
-	Outputs      []OutputStatus
-	WriteErr     string // why the last write failed; empty when it worked
+	ID          string // random, made with the store: changes when the numbering starts again
+	First, Last uint64 // lowest and highest Seq held; Last is the highest ever given when nothing is held
+	Events      uint64
+	Bytes       int64 // size on disk, log files included
+	MaxBytes    int64
+	MaxAge      time.Duration
+	Damaged     uint64 // records found damaged, ever
+	Outputs     []OutputStatus
+	WriteErr    string // why the last write failed; empty when it worked
 }
 
 // Queue is the durable log. Any number of goroutines may call any method.

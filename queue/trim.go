@@ -1,0 +1,286 @@
+package queue
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+const (
+	measureEvery = 128 << 10   // octets appended between two looks at the size
+	vacuumFrom   = 1024        // free pages that are worth giving back; fewer are soon used again
+	quietAfter   = time.Minute // an episode of losses is over when nothing was lost for so long
+)
+
+// trimmer gives up the oldest records, a few with every transaction while a bound is passed, so that no single
+// append waits for a large deletion.
+type trimmer struct {
+	appended  int64 // octets since the last measuring
+	over      bool  // MaxBytes is passed
+	oldest    int64 // receipt of the oldest record, in nanoseconds
+	vacuuming bool
+	losses    []loss // of the running transaction
+}
+
+type loss struct {
+	output      string
+	first, last uint64
+	n           uint64
+}
+
+// episode is a time in which an output keeps losing events.
+type episode struct {
+	active         bool
+	first, last    uint64 // not yet told to OnLost; last is 0 when all is told
+	total          uint64
+	told, lastLoss time.Time
+}
+
+func (t *trimmer) load(w *writer) (err error) {
+	t.appended, t.losses = measureEvery, t.losses[:0]
+	t.oldest, err = oldest(w.conn, w.first)
+	return err
+}
+
+func oldest(c *sqlite.Conn, first uint64) (int64, error) {
+	t := int64(math.MaxInt64)
+	err := sqlitex.Execute(c, "SELECT received FROM events WHERE seq>=? ORDER BY seq LIMIT 1", &sqlitex.ExecOptions{
+		Args: []any{int64(first)}, ResultFunc: func(st *sqlite.Stmt) error {
+			t = st.ColumnInt64(0)
+			return nil
+		}})
+	return t, err
+}
+
+// step gives up at most n records inside the running transaction.
+func (t *trimmer) step(w *writer, n int) error {
+	if w.cfg.MaxBytes > 0 && (t.over || t.appended >= measureEvery) {
+		t.appended = 0
+		used, _, err := w.size()
+		if err != nil {
+			return err
+		}
+		t.over = used > int64(w.cfg.MaxBytes)
+	}
+	cutoff := int64(math.MinInt64)
+	if w.cfg.MaxAge > 0 {
+		cutoff = w.cfg.now().Add(-time.Duration(w.cfg.MaxAge)).UnixNano()
+	}
+	if w.first > w.last || !t.over && t.oldest >= cutoff {
+		return nil
+	}
+	through := min(w.first+uint64(n)-1, w.last)
+	if !t.over {
+		young, err := queryInt(w.conn, "SELECT seq FROM events WHERE seq BETWEEN ? AND ? AND received>=? ORDER BY seq LIMIT 1",
+			int64(w.first), int64(through), cutoff)
+		if err != nil {
+			return err
+		}
+		if young > 0 {
+			through = uint64(young) - 1
+		}
+	}
+	if err := t.giveUp(w, through); err != nil {
+		return err
+	}
+	w.first = through + 1
+	var err error
+	t.oldest, err = oldest(w.conn, w.first)
+	return err
+}
+
+// giveUp deletes the records up to and including through, and what is known about them.
+func (t *trimmer) giveUp(w *writer, through uint64) error {
+	// Readers of this process look at this when records are missing, so it comes before the deletion can be seen.
+	w.bounds.trimmed.Store(through)
+	for name, o := range w.outputs {
+		n := w.count(max(o.cursor, w.first-1), through)
+		if n == 0 {
+			continue
+		}
+		if err := w.exec("UPDATE outputs SET lost=lost+? WHERE name=?", int64(n), name); err != nil {
+			return err
+		}
+		o.lost += n
+		t.losses = append(t.losses, loss{name, max(o.cursor+1, w.first), through, n})
+	}
+	end := int64(through)
+	if err := w.exec("DELETE FROM events WHERE seq<=?", end); err != nil {
+		return err
+	}
+	for name := range w.names {
+		if err := w.exec("DELETE FROM deliveries WHERE output=? AND first<=? AND last<=?", name, end, end); err != nil {
+			return err
+		}
+		if o := w.outputs[name]; o == nil || o.tailLast <= through {
+			left, err := queryInt(w.conn, "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE output=? LIMIT 1)", name)
+			if err != nil {
+				return err
+			}
+			if left == 0 {
+				delete(w.names, name)
+			}
+			if o != nil {
+				o.tail = nil
+			}
+		}
+	}
+	if err := w.exec("DELETE FROM damaged WHERE seq<=?", end); err != nil {
+		return err
+	}
+	if len(w.gaps) > 0 && w.gaps[0].last <= through {
+		if err := w.exec("DELETE FROM gaps WHERE last<=?", end); err != nil {
+			return err
+		}
+		for len(w.gaps) > 0 && w.gaps[0].last <= through {
+			w.gaps = w.gaps[1:]
+		}
+	}
+	return setMeta(w.conn, "trimmed", strconv.FormatUint(through, 10))
+}
+
+// size is what the store takes on disk, pages that will be given back or used again not counted.
+func (w *writer) size() (used, free int64, err error) {
+	var n [2]int64
+	for i, st := range []*sqlite.Stmt{w.st.pages, w.st.free} {
+		if _, err = st.Step(); err == nil {
+			n[i] = st.ColumnInt64(0)
+		}
+		st.Reset()
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	used = (n[0] - n[1]) * pageSize
+	if fi, err := os.Stat(filepath.Join(w.q.dir, walFile)); err == nil {
+		used += fi.Size()
+	}
+	return used, n[1], nil
+}
+
+// committed makes known what the transaction gave up.
+func (t *trimmer) committed(w *writer) {
+	for _, l := range t.losses {
+		if o := w.outputs[l.output]; o != nil {
+			w.lose(&o.episode, l)
+		}
+	}
+	t.losses = t.losses[:0]
+}
+
+func (w *writer) lose(e *episode, l loss) {
+	now := w.cfg.now()
+	if !e.active {
+		*e = episode{active: true}
+		w.log.Warn("queue is full, events are given up that an output has not sent",
+			"output", l.output, "first", l.first, "last", l.last)
+	}
+	if e.last == 0 {
+		e.first = l.first
+	}
+	e.last, e.lastLoss = l.last, now
+	e.total += l.n
+	if now.Sub(e.told) >= quietAfter {
+		w.tell(l.output, e)
+	}
+}
+
+// tell passes on what an episode has not told yet.
+func (w *writer) tell(name string, e *episode) {
+	if first, last := e.first, e.last; last > 0 && w.cfg.OnLost != nil {
+		w.callbacks.Add(1)
+		go func() {
+			defer w.callbacks.Done()
+			w.cfg.OnLost(name, first, last)
+		}()
+	}
+	e.first, e.last, e.told = 0, 0, w.cfg.now()
+}
+
+// endEpisodes closes those that are over, or all of them.
+func (w *writer) endEpisodes(all bool) {
+	for name, o := range w.outputs {
+		if e := &o.episode; e.active && (all || w.cfg.now().Sub(e.lastLoss) >= quietAfter) {
+			w.tell(name, e)
+			w.log.Warn("queue gave up events", "output", name, "events", e.total)
+			*e = episode{}
+		}
+	}
+}
+
+// tidy does one small piece of work that can wait for idle moments, and tells whether there is more.
+func (w *writer) tidy() (more bool) {
+	if w.conn == nil {
+		return false // the next batch opens it
+	}
+	if w.failing.n > 0 {
+		// Nobody may be appending: find out whether writing works again.
+		w.note(w.inTransaction(func() error { return setMeta(w.conn, "trimmed", strconv.FormatUint(w.first-1, 10)) }))
+		return false
+	}
+	first := w.first
+	err := w.inTransaction(func() error { return w.trim.step(w, 256) })
+	if more = err == nil && w.first != first; err == nil && !more {
+		more, err = w.vacuum()
+	}
+	if malformed(err) {
+		err = w.repair(err)
+	}
+	if err != nil {
+		w.note(err)
+		return false
+	}
+	if w.walFrames*pageSize >= w.cfg.walBytes()/2 {
+		w.checkpoint()
+	}
+	return more
+}
+
+// vacuum gives a few free pages back to the file system.
+func (w *writer) vacuum() (more bool, err error) {
+	_, free, err := w.size()
+	if err != nil || free == 0 || !w.trim.vacuuming && free < vacuumFrom {
+		w.trim.vacuuming = false
+		return false, err
+	}
+	w.trim.vacuuming = true
+	w.walFrames += 64 * 3
+	return true, w.inTransaction(func() error {
+		return sqlitex.Execute(w.conn, "PRAGMA incremental_vacuum(64)", nil)
+	})
+}
+
+// checkpoint copies the log into the database and lets it start over. Only the second needs that nobody reads; the
+// gate sees to that for this process, and a reader in another process only puts it off.
+func (w *writer) checkpoint() {
+	busy, frames, done, err := w.walCheckpoint("PASSIVE")
+	if err == nil && busy == 0 && frames == done {
+		w.q.Reader.gate.Lock()
+		w.conn.SetBusyTimeout(0)
+		busy, _, _, err = w.walCheckpoint("RESTART")
+		w.conn.SetBusyTimeout(5 * time.Second)
+		w.q.Reader.gate.Unlock()
+		if err == nil && busy == 0 {
+			w.walFrames = 0
+			return
+		}
+	}
+	if err != nil {
+		w.log.Debug("queue log not copied into the database yet", "err", err)
+	}
+	w.walFrames = w.cfg.walBytes() / pageSize * 3 / 4 // again soon, not at once
+}
+
+func (w *writer) walCheckpoint(mode string) (busy, frames, done int64, err error) {
+	err = sqlitex.Execute(w.conn, "PRAGMA wal_checkpoint("+mode+")", &sqlitex.ExecOptions{
+		ResultFunc: func(st *sqlite.Stmt) error {
+			busy, frames, done = st.ColumnInt64(0), st.ColumnInt64(1), st.ColumnInt64(2)
+			return nil
+		}})
+	return busy, frames, done, err
+}

@@ -1,0 +1,453 @@
+package queue
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+const (
+	maxBatchRecords = 4096
+	maxBatchBytes   = 4 << 20
+	maxTailRuns     = 64 // a row of deliveries is extended until it has so many runs
+	tick            = time.Second
+)
+
+// writer owns the only connection that writes. All its methods run in the goroutine of Run, or before and after it.
+type writer struct {
+	q    *SQLite
+	cfg  Config
+	log  *slog.Logger
+	conn *sqlite.Conn
+	st   struct{ begin, commit, rollback, insert, pages, free *sqlite.Stmt }
+
+	bounds     *bounds
+	view       // as the last transaction left it
+	outputs    map[string]*output
+	names      map[string]bool // outputs that have rows in deliveries
+	savedFirst uint64
+	stale      bool // a failed transaction left the fields above unsure
+	scratch    []byte
+
+	trim      trimmer
+	walFrames int64 // upper estimate since the log started over
+	failing   streak
+	repaired  time.Time // last salvage
+	freshRead bool      // cursors could not be salvaged: a new output starts at the oldest record
+	callbacks sync.WaitGroup
+}
+
+// output is a row of outputs and the last row of its deliveries.
+type output struct {
+	cursor, lost        uint64
+	saved               bool // the next two are what the last transaction that worked left
+	savedCursor         uint64
+	savedLost           uint64
+	tailFirst, tailLast uint64
+	tail                []Run
+	episode             episode
+}
+
+// streak is a row of failed writes.
+type streak struct {
+	err   error
+	n     int
+	since time.Time
+}
+
+func (w *writer) open() error {
+	c, err := openWriter(dbPath(w.q.dir))
+	if err != nil {
+		return err
+	}
+	w.conn = c
+	// After a reader of another process kept the log from starting over, it shrinks back to this.
+	err = sqlitex.ExecuteTransient(c, fmt.Sprintf("PRAGMA journal_size_limit=%d", 2*w.cfg.walBytes()), nil)
+	if err == nil {
+		err = w.load()
+	}
+	if err != nil {
+		w.conn = nil
+		return errors.Join(err, c.Close())
+	}
+	if err := growWAL(filepath.Join(w.q.dir, walFile), w.cfg.walBytes()*3/2); err != nil {
+		w.log.Warn("queue log not written ahead, appending is slower", "err", err)
+	}
+	w.walFrames = w.cfg.walBytes()/pageSize - 1 // unknown: the first idle moment finds out
+	return nil
+}
+
+// load reads everything that is kept in memory.
+func (w *writer) load() (err error) {
+	c := w.conn
+	for _, p := range []struct {
+		st  **sqlite.Stmt
+		sql string
+	}{
+		{&w.st.begin, "BEGIN IMMEDIATE"}, {&w.st.commit, "COMMIT"}, {&w.st.rollback, "ROLLBACK"},
+		{&w.st.insert, "INSERT INTO events VALUES(?,?,?,?,?,?)"},
+		{&w.st.pages, "PRAGMA page_count"}, {&w.st.free, "PRAGMA freelist_count"},
+	} {
+		if *p.st, err = c.Prepare(p.sql); err != nil {
+			return err
+		}
+	}
+	if w.view, err = loadView(c); err != nil {
+		return err
+	}
+	old := w.outputs
+	w.outputs, w.names = map[string]*output{}, map[string]bool{}
+	err = sqlitex.Execute(c, "SELECT name, cursor, lost FROM outputs", &sqlitex.ExecOptions{
+		ResultFunc: func(st *sqlite.Stmt) error {
+			o := &output{cursor: uint64(st.ColumnInt64(1)), lost: uint64(st.ColumnInt64(2))}
+			if was := old[st.ColumnText(0)]; was != nil {
+				o.episode = was.episode
+			}
+			w.outputs[st.ColumnText(0)] = o
+			return nil
+		}})
+	if err != nil {
+		return err
+	}
+	names, err := deliveredTo(c)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		w.names[name] = true
+	}
+	w.stale = false
+	if w.bounds == nil {
+		w.bounds = &bounds{}
+	}
+	w.bounds.mu.Lock()
+	w.bounds.gaps = append([]gap(nil), w.gaps...)
+	w.bounds.mu.Unlock()
+	w.bounds.trimmed.Store(w.first - 1)
+	w.bounds.last.Store(w.last)
+	w.saved()
+	return w.trim.load(w)
+}
+
+// deliveredTo lists the outputs with rows in deliveries by skipping from name to name.
+func deliveredTo(c *sqlite.Conn) (names []string, err error) {
+	for name := ""; ; {
+		found := false
+		err := sqlitex.Execute(c, "SELECT output FROM deliveries WHERE output>? ORDER BY output LIMIT 1",
+			&sqlitex.ExecOptions{Args: []any{name}, ResultFunc: func(st *sqlite.Stmt) error {
+				name, found = st.ColumnText(0), true
+				return nil
+			}})
+		if err != nil || !found {
+			return names, err
+		}
+		names = append(names, name)
+	}
+}
+
+// loop writes until the queue closes and nothing waits.
+func (w *writer) loop() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var batch []*request
+	for {
+		var closing bool
+		if batch, closing = w.q.take(batch); len(batch) > 0 {
+			w.write(batch)
+			for i, req := range batch {
+				batch[i] = nil
+				req.done <- struct{}{}
+			}
+			if w.walFrames*pageSize >= w.cfg.walBytes() {
+				w.checkpoint()
+			}
+			runtime.Gosched() // lets those just answered come back with their next record: fewer, fuller commits
+			continue
+		}
+		if closing {
+			w.endEpisodes(true)
+			return
+		}
+		select {
+		case <-w.q.wake:
+			continue
+		case <-ticker.C:
+		}
+		w.endEpisodes(false)
+		for !w.q.waiting() && w.tidy() {
+		}
+	}
+}
+
+// write commits the batch, repairing the file once when it is malformed.
+func (w *writer) write(batch []*request) {
+	err := w.repairFor(batch)
+	if err == nil {
+		err = w.transact(batch)
+	}
+	if malformed(err) {
+		if err = w.repair(err); err == nil {
+			err = w.transact(batch)
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("write queue: %w", err)
+		for _, req := range batch {
+			if req.err == nil {
+				req.err = err
+			}
+			for _, rec := range req.recs {
+				rec.Seq = 0
+			}
+		}
+	}
+	w.note(err)
+}
+
+// repairFor does what readers asked for that met a malformed file.
+func (w *writer) repairFor(batch []*request) error {
+	for _, req := range batch {
+		if req.repair != nil && (w.q.Reader == nil || req.gen == w.q.Reader.gen) {
+			req.err = w.repair(req.repair)
+		}
+	}
+	if w.conn == nil {
+		return w.open()
+	}
+	return nil
+}
+
+// note logs the first failure of a streak and its end.
+func (w *writer) note(err error) {
+	w.q.mu.Lock()
+	w.q.writeE = err
+	w.q.mu.Unlock()
+	switch {
+	case err != nil && w.failing.n == 0:
+		w.failing = streak{err: err, n: 1, since: time.Now()}
+		w.log.Error("queue cannot write, events are refused", "err", err)
+	case err != nil:
+		w.failing.n++
+	case w.failing.n > 0:
+		w.log.Info("queue writes again", "failed", w.failing.n, "after", time.Since(w.failing.since).Round(time.Millisecond))
+		w.failing = streak{}
+	}
+}
+
+// transact does the work of the batch in one transaction. On error nothing of it is stored.
+func (w *writer) transact(batch []*request) error {
+	err := w.inTransaction(func() error {
+		records := 0
+		for _, req := range batch {
+			var err error
+			switch {
+			case req.recs != nil:
+				err = w.append(req.recs)
+				records += len(req.recs)
+			case req.progress != nil:
+				req.err, err = w.progress(req.output, req.progress)
+			case req.attach:
+				req.cursor, err = w.attach(req.output)
+			case req.detach:
+				err = w.detach(req.output)
+			case req.damaged != 0:
+				err = w.noteDamaged(req.damaged)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return w.trim.step(w, max(64, 2*records))
+	})
+	if err == nil {
+		w.bounds.last.Store(w.last)
+		w.q.publish(w.last)
+	}
+	return err
+}
+
+func (w *writer) inTransaction(fn func() error) error {
+	if w.stale {
+		if err := w.load(); err != nil {
+			return err
+		}
+	}
+	if err := run(w.st.begin); err != nil {
+		return err
+	}
+	err := fn()
+	if err == nil {
+		err = run(w.st.commit)
+	}
+	if err != nil {
+		w.stale = true
+		if !w.conn.AutocommitEnabled() {
+			err = errors.Join(err, run(w.st.rollback))
+		}
+		return err
+	}
+	w.saved()
+	w.trim.committed(w)
+	return nil
+}
+
+// saved remembers what is on disk, for the case that the next transaction fails and takes the file with it.
+func (w *writer) saved() {
+	w.savedFirst = w.first
+	for _, o := range w.outputs {
+		o.saved, o.savedCursor, o.savedLost = true, o.cursor, o.lost
+	}
+}
+
+func run(st *sqlite.Stmt) error {
+	_, err := st.Step()
+	return errors.Join(err, st.Reset())
+}
+
+func (w *writer) exec(sql string, args ...any) error {
+	w.walFrames += 2
+	return sqlitex.Execute(w.conn, sql, &sqlitex.ExecOptions{Args: args})
+}
+
+func (w *writer) append(recs []*Record) error {
+	st, size := w.st.insert, 0
+	for _, rec := range recs {
+		seq, received := w.last+1, rec.Received.UnixNano()
+		if w.first > w.last {
+			w.trim.oldest = received
+		}
+		crc, scratch := checksum(seq, received, rec.Input, rec.Remote, rec.Body, w.scratch)
+		w.scratch = scratch
+		st.BindInt64(1, int64(seq))
+		st.BindInt64(2, received)
+		st.BindText(3, rec.Input)
+		st.BindText(4, rec.Remote)
+		st.BindInt64(5, int64(crc))
+		st.BindBytes(6, rec.Body)
+		if err := run(st); err != nil {
+			return err
+		}
+		rec.Seq, w.last = seq, seq
+		size += len(rec.Body) + 64
+	}
+	w.trim.appended += int64(size)
+	w.walFrames += 1 + int64(size)/2048
+	return nil
+}
+
+// progress returns a mistake of the caller apart from what fails the transaction.
+func (w *writer) progress(name string, p *Progress) (mistake, err error) {
+	o := w.outputs[name]
+	if o == nil {
+		return fmt.Errorf("commit output %q: it is not attached", name), nil
+	}
+	if p.Cursor < o.cursor || p.Cursor > w.last {
+		return fmt.Errorf("commit output %q: cursor %d is not between %d and %d", name, p.Cursor, o.cursor, w.last), nil
+	}
+	total, moved := uint64(0), p.Cursor-o.cursor
+	for _, r := range p.Runs {
+		if r.N < 1 {
+			return fmt.Errorf("commit output %q: a run of %d events", name, r.N), nil
+		}
+		total += uint64(r.N)
+	}
+	if total > moved {
+		return fmt.Errorf("commit output %q: outcomes of %d events, but the cursor moves by %d", name, total, moved), nil
+	}
+	lost := o.lost
+	if len(p.Runs) > 0 {
+		first := o.cursor + 1
+		var runs []Run
+		if moved > total {
+			runs = append(runs, Run{N: int(moved - total), Outcome: "lost"})
+		}
+		runs = addRuns(runs, p.Runs...)
+		// Given up while the output had them in hand: those it finished were not lost after all.
+		seq, trimmed := first, w.first-1
+		for _, r := range runs {
+			if seq <= trimmed && r.Outcome != "lost" {
+				lost -= min(lost, min(trimmed-seq+1, uint64(r.N)))
+			}
+			seq += uint64(r.N)
+		}
+		if err := w.deliver(name, o, first, p.Cursor, runs); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.exec("UPDATE outputs SET cursor=?, lost=?, updated=? WHERE name=?",
+		int64(p.Cursor), int64(lost), w.cfg.now().UnixNano(), name); err != nil {
+		return nil, err
+	}
+	o.cursor, o.lost = p.Cursor, lost
+	for _, ch := range p.Changes {
+		if ch.Value == nil {
+			err = w.exec("DELETE FROM state WHERE output=? AND key=?", name, ch.Key)
+		} else {
+			err = w.exec("INSERT OR REPLACE INTO state VALUES(?,?,?)", name, ch.Key, ch.Value)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// deliver extends the output's last row of deliveries, or begins a new one.
+func (w *writer) deliver(name string, o *output, first, last uint64, runs []Run) error {
+	if len(o.tail) > 0 && o.tailLast+1 == first && len(o.tail) < maxTailRuns {
+		o.tail = addRuns(o.tail, runs...)
+	} else {
+		o.tailFirst, o.tail = first, runs
+	}
+	o.tailLast = last
+	text, err := json.Marshal(o.tail)
+	if err != nil {
+		return err
+	}
+	w.names[name] = true
+	w.walFrames += int64(len(text) / pageSize)
+	return w.exec("INSERT INTO deliveries VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET last=excluded.last, runs=excluded.runs",
+		name, int64(o.tailFirst), int64(last), string(text))
+}
+
+func (w *writer) attach(name string) (cursor uint64, err error) {
+	if o := w.outputs[name]; o != nil {
+		return o.cursor, nil
+	}
+	cursor = w.last
+	if w.freshRead {
+		cursor = w.first - 1
+	}
+	err = w.exec("INSERT INTO outputs VALUES(?,?,0,?)", name, int64(cursor), w.cfg.now().UnixNano())
+	w.outputs[name] = &output{cursor: cursor}
+	return cursor, err
+}
+
+func (w *writer) detach(name string) error {
+	delete(w.outputs, name)
+	return errors.Join(w.exec("DELETE FROM outputs WHERE name=?", name), w.exec("DELETE FROM state WHERE output=?", name))
+}
+
+func (w *writer) noteDamaged(seq uint64) error {
+	if seq < w.first {
+		return nil
+	}
+	if err := w.exec("INSERT OR IGNORE INTO damaged VALUES(?)", int64(seq)); err != nil || w.conn.Changes() == 0 {
+		return err
+	}
+	w.log.Error("queue record damaged, it is skipped", "seq", seq)
+	n, err := metaUint(w.conn, "damaged")
+	if err != nil {
+		return err
+	}
+	return setMeta(w.conn, "damaged", strconv.FormatUint(n+1, 10))
+}
