@@ -1,6 +1,7 @@
 package conffile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -38,7 +39,7 @@ func In(path string, err error) error {
 		for _, sub := range e.Unwrap() {
 			all = append(all, In(path, sub))
 		}
-		return join(all)
+		return errors.Join(all...)
 	default:
 		return &PathError{Path: path, Err: err}
 	}
