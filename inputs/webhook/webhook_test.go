@@ -1,0 +1,470 @@
+package webhook
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/gluster-trapgw/gluster-trapgw/inputs"
+)
+
+const goodBody = `{"event": "VOLUME_START", "message": {"force": false, "name": "gv0"}, "nodeid": "1a6111b8-4f13-4c02-9739-2c473e398b41", "ts": 1795389266}`
+
+// started is an input that runs on a free port.
+type started struct {
+	*Input
+	url  string
+	logs *bytes.Buffer
+	mu   sync.Mutex // guards got
+	got  []inputs.Received
+	err  error // what accept returns
+	stop func() error
+}
+
+func start(t *testing.T, cfg Config, now func() time.Time) *started {
+	t.Helper()
+	s := &started{logs: new(bytes.Buffer)}
+	cfg.Listen = "127.0.0.1:0"
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	in, err := newInput(cfg, slog.New(slog.NewTextHandler(s.logs, nil)), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Input = in
+	if err := in.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	s.url = "http://" + in.Addr() + cfg.Path
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- in.Run(ctx, s.accept) }()
+	s.stop = sync.OnceValue(func() error { cancel(); return <-ended })
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	return s
+}
+
+func (s *started) accept(_ context.Context, r inputs.Received) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.got = append(s.got, r)
+	}
+	return s.err
+}
+
+func (s *started) bodies() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for _, r := range s.got {
+		all = append(all, string(r.Body))
+	}
+	return all
+}
+
+func (s *started) do(t *testing.T, method, url, auth string, body io.Reader) (int, string, http.Header) {
+	t.Helper()
+	req, err := http.NewRequest(method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if auth != "" {
+		req.Header.Set("Authorization", auth)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text), resp.Header
+}
+
+func TestContract(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now)
+	other := strings.Replace(s.url, "/listen", "/other", 1)
+	for _, tt := range []struct {
+		name, method, url, body string
+		status                  int
+		field                   string // named in the error
+	}{
+		{"event", "POST", s.url, goodBody, 200, ""},
+		{"webhook-test", "POST", s.url, "", 200, ""},
+		{"null node, negative time", "POST", s.url, `{"event":"X","message":{},"nodeid":null,"ts":-5}`, 200, ""},
+		{"huge time, no node", "POST", s.url, `{"ts":99999999999999999999999,"message":{"a":{"b":[1,"}"]}},"event":"X"}`, 200, ""},
+		{"query is ignored", "POST", s.url + "?x=1", goodBody, 200, ""},
+		{"not JSON", "POST", s.url, `{"event"`, 400, ""},
+		{"not an object", "POST", s.url, `[1]`, 400, ""},
+		{"two objects", "POST", s.url, goodBody + goodBody, 400, ""},
+		{"event is missing", "POST", s.url, `{"message":{},"ts":1}`, 400, "event"},
+		{"event is empty", "POST", s.url, `{"event":"","message":{},"ts":1}`, 400, "event"},
+		{"event is a number", "POST", s.url, `{"event":7,"message":{},"ts":1}`, 400, "event"},
+		{"message is text", "POST", s.url, `{"event":"X","message":"y","ts":1}`, 400, "message"},
+		{"ts is missing", "POST", s.url, `{"event":"X","message":{}}`, 400, "ts"},
+		{"ts is text", "POST", s.url, `{"event":"X","message":{},"ts":"1"}`, 400, "ts"},
+		{"ts has a fraction", "POST", s.url, `{"event":"X","message":{},"ts":1.5}`, 400, "ts"},
+		{"nodeid is a number", "POST", s.url, `{"event":"X","message":{},"ts":1,"nodeid":3}`, 400, "nodeid"},
+		{"too large", "POST", s.url, `{"event":"` + strings.Repeat("x", 70000) + `"}`, 413, ""},
+		{"wrong method", "GET", s.url, "", 405, ""},
+		{"wrong path", "POST", other, goodBody, 404, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := len(s.bodies())
+			status, text, header := s.do(t, tt.method, tt.url, "", strings.NewReader(tt.body))
+			if status != tt.status {
+				t.Fatalf("got %d %s, want %d", status, text, tt.status)
+			}
+			stored := s.bodies()[before:]
+			if wantStored := status == 200 && tt.body != ""; wantStored != (len(stored) == 1) || wantStored && stored[0] != tt.body {
+				t.Errorf("stored %q", stored)
+			}
+			if status == 405 && header.Get("Allow") != "POST" {
+				t.Errorf("Allow is %q", header.Get("Allow"))
+			}
+			if status >= 400 {
+				var e bodyError
+				if err := json.Unmarshal([]byte(text), &e); err != nil || e.Text == "" || e.Field != tt.field {
+					t.Errorf("got %q, want an error that names %q", text, tt.field)
+				}
+			}
+		})
+	}
+}
+
+func TestChunkedBody(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now)
+	if status, text, _ := s.do(t, "POST", s.url, "", io.MultiReader(strings.NewReader(goodBody[:10]), strings.NewReader(goodBody[10:]))); status != 200 {
+		t.Errorf("got %d %s, want 200", status, text)
+	}
+	if status, _, _ := s.do(t, "POST", s.url, "", io.LimitReader(endless{}, 70000)); status != 413 {
+		t.Errorf("got %d for a body that is too large, want 413", status)
+	}
+	if got := s.bodies(); len(got) != 1 || got[0] != goodBody {
+		t.Errorf("stored %q", got)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+func TestCredentials(t *testing.T) {
+	dir := t.TempDir()
+	tokenFile := filepath.Join(dir, "token")
+	if err := os.WriteFile(tokenFile, []byte("t0ken\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1795389266, 0)
+	cfg := DefaultConfig()
+	cfg.TokenFile, cfg.Secret = tokenFile, "s3cret"
+	s := start(t, cfg, func() time.Time { return now })
+	sign := func(secret string, method jwt.SigningMethod, claims jwt.MapClaims) string {
+		var key any = []byte(secret)
+		if method == jwt.SigningMethodNone {
+			key = jwt.UnsafeAllowNoneSignatureType
+		}
+		text, err := jwt.NewWithClaims(method, claims).SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "Bearer " + text
+	}
+	exp := now.Unix() + 60
+	for _, tt := range []struct {
+		name, auth string
+		status     int
+	}{
+		{"none", "", 401},
+		{"token", "Bearer t0ken", 200},
+		{"lower-case scheme", "bearer t0ken", 200},
+		{"wrong token", "Bearer t0keN", 401},
+		{"basic", "Basic dDpr", 401},
+		{"JWT", sign("s3cret", jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp, "iat": 1, "iss": "gluster", "sub": "X"}), 200},
+		{"JWT with iat in the future", sign("s3cret", jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp, "iat": exp + 1e6}), 200},
+		{"JWT within the leeway", sign("s3cret", jwt.SigningMethodHS256, jwt.MapClaims{"exp": now.Unix() - 30}), 200},
+		{"JWT expired", sign("s3cret", jwt.SigningMethodHS256, jwt.MapClaims{"exp": now.Unix() - 90}), 401},
+		{"JWT without exp", sign("s3cret", jwt.SigningMethodHS256, jwt.MapClaims{"iss": "gluster"}), 401},
+		{"JWT with another secret", sign("other", jwt.SigningMethodHS256, jwt.MapClaims{"exp": exp}), 401},
+		{"JWT with HS512", sign("s3cret", jwt.SigningMethodHS512, jwt.MapClaims{"exp": exp}), 401},
+		{"JWT without signature", sign("", jwt.SigningMethodNone, jwt.MapClaims{"exp": exp}), 401},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, body := range []string{goodBody, ""} { // webhook-test is checked too
+				status, text, header := s.do(t, "POST", s.url, tt.auth, strings.NewReader(body))
+				if status != tt.status {
+					t.Errorf("got %d %s, want %d", status, text, tt.status)
+				}
+				if status == 401 && header.Get("WWW-Authenticate") == "" {
+					t.Error("401 without WWW-Authenticate")
+				}
+			}
+		})
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(s.logs.String(), "refused a sender"); n != 1 {
+		t.Errorf("%d log lines about one source within a minute, want 1:\n%s", n, s.logs)
+	}
+	for _, secret := range []string{"t0ke", "s3cret", "eyJ"} {
+		if strings.Contains(s.logs.String(), secret) {
+			t.Errorf("the log shows %q", secret)
+		}
+	}
+}
+
+func TestFailureIs503UntilItWorks(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now)
+	s.err = errors.New("disk is full")
+	for range 3 {
+		if status, _, header := s.do(t, "POST", s.url, "", strings.NewReader(goodBody)); status != 503 || header.Get("Retry-After") == "" {
+			t.Errorf("got %d, want 503 with Retry-After", status)
+		}
+	}
+	s.mu.Lock()
+	s.err = nil
+	s.mu.Unlock()
+	if status, _, _ := s.do(t, "POST", s.url, "", strings.NewReader(goodBody)); status != 200 {
+		t.Errorf("got %d, want 200", status)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := strings.Count(s.logs.String(), "disk is full"), strings.Count(s.logs.String(), "stored again"); a != 1 || b != 1 {
+		t.Errorf("%d lines about the failure and %d about its end, want one of each:\n%s", a, b, s.logs)
+	}
+	if s.Counters.Failed.Load() != 3 || s.Counters.Accepted.Load() != 1 {
+		t.Errorf("counted %d failed, %d accepted", s.Counters.Failed.Load(), s.Counters.Accepted.Load())
+	}
+}
+
+func TestShutdownFinishesWhatItAccepted(t *testing.T) {
+	in, err := newInput(DefaultConfig(), slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.cfg.Listen = "127.0.0.1:0"
+	if err := in.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	entered, release := make(chan struct{}), make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- in.Run(ctx, func(context.Context, inputs.Received) error { close(entered); <-release; return nil })
+	}()
+	answer := make(chan int, 1)
+	go func() {
+		resp, err := http.Post("http://"+in.Addr()+"/listen", "", strings.NewReader(goodBody))
+		if err != nil {
+			answer <- 0
+			return
+		}
+		resp.Body.Close()
+		answer <- resp.StatusCode
+	}()
+	<-entered
+	cancel()
+	select {
+	case <-ended:
+		t.Fatal("Run returned before the request was answered")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	if status := <-answer; status != 200 {
+		t.Errorf("the request under way got %d, want 200", status)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
+// Every request that a real cluster sent gets the answer that it needs.
+func TestCaptures(t *testing.T) {
+	// The tokens of the captures have expired since.
+	cfg := DefaultConfig()
+	cfg.Secret = "s3cret"
+	withSecret := start(t, cfg, func() time.Time { return time.Unix(1795389355, 0) })
+	open := start(t, DefaultConfig(), time.Now)
+	f, err := os.Open("../../testdata/captures/webhook-real.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	n, signed := 0, 0
+	for lines.Scan() {
+		var c struct {
+			Method, Body, Origin string
+			Headers              [][2]string
+		}
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			t.Fatal(err)
+		}
+		s := open
+		for _, h := range c.Headers {
+			if h[0] == "Authorization" && strings.HasPrefix(h[1], "Bearer eyJ") {
+				s = withSecret
+				signed++
+			}
+		}
+		var raw bytes.Buffer
+		fmt.Fprintf(&raw, "%s /listen HTTP/1.1\r\n", c.Method)
+		for _, h := range c.Headers {
+			fmt.Fprintf(&raw, "%s: %s\r\n", h[0], h[1])
+		}
+		fmt.Fprintf(&raw, "\r\n%s", c.Body)
+		want := 200
+		if c.Method == "GET" { // what requests makes of a redirect
+			want = 405
+		}
+		if got := exchange(t, s.Addr(), raw.Bytes()); got != want {
+			t.Errorf("%s %s %.80s: got %d, want %d", c.Origin, c.Method, c.Body, got, want)
+		}
+		if c.Body != "" && c.Method == "POST" {
+			if b := s.bodies(); len(b) == 0 || b[len(b)-1] != c.Body {
+				t.Errorf("%.80s was not stored as sent", c.Body)
+			}
+			n++
+		}
+	}
+	if n < 1000 || signed < 4 {
+		t.Errorf("%d events and %d signed requests in the captures", n, signed)
+	}
+}
+
+// exchange sends a request as it is, over a connection of its own, and returns the status.
+func exchange(t *testing.T, addr string, raw []byte) int {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write(raw); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+func TestValidateReportsEveryMistake(t *testing.T) {
+	cfg := Config{Listen: "9000", Path: "listen", MaxBody: 5, Token: "a", TokenFile: "b", SecretFile: "/nonexistent/secret"}
+	err := cfg.Validate()
+	for _, key := range []string{"listen: ", "path: ", "max_body: ", "token: ", "secret_file: "} {
+		if err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("got %v, want a mistake at %s", err, key)
+		}
+	}
+}
+
+// Whatever check accepts, encoding/json reads as an event too, and the other way round.
+func FuzzCheck(f *testing.F) {
+	for _, s := range []string{goodBody, `{"event":"X","message":{"a":"\"}"},"ts":-1}`, `{"e\u0076ent":1}`, `[]`, `{"event":"X","message":{},"ts":1,"nodeid":[]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		bad := check(body)
+		var members map[string]json.RawMessage
+		err := json.Unmarshal(body, &members)
+		if err != nil || members == nil {
+			if bad == nil {
+				t.Fatalf("accepted %q, encoding/json says %v", body, err)
+			}
+			return
+		}
+		if bad != nil {
+			return
+		}
+		if bytes.Contains(body, []byte(`\u`)) || countKeys(body) != len(members) {
+			return // a key that is escaped or repeated is read differently, and that is fine
+		}
+		var event string
+		var message map[string]json.RawMessage
+		if json.Unmarshal(members["event"], &event) != nil || event == "" || json.Unmarshal(members["message"], &message) != nil {
+			t.Fatalf("accepted %q", body)
+		}
+	})
+}
+
+// countKeys counts the members of the outer object, repeated ones too.
+func countKeys(body []byte) int {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	n, depth := 0, 0
+	key := false
+	for {
+		tok, err := dec.Token()
+		if err != nil {
+			return n
+		}
+		if d, ok := tok.(json.Delim); ok {
+			if d == '{' || d == '[' {
+				depth++
+				if depth == 1 {
+					key = true
+					continue
+				}
+			} else {
+				depth--
+			}
+			if depth == 1 && (d == '}' || d == ']') {
+				key = true
+			}
+			continue
+		}
+		if depth == 1 {
+			if key {
+				n++
+			}
+			key = !key
+		}
+	}
+}
+
+func BenchmarkServeHTTP(b *testing.B) {
+	in, err := newInput(DefaultConfig(), slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	in.accept = func(context.Context, inputs.Received) error { return nil }
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequest("POST", "/listen", strings.NewReader(goodBody))
+		in.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
