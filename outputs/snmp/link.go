@@ -1,0 +1,193 @@
+package snmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+)
+
+// link is the socket to one receiver: opened when needed, opened again after an error or when the receiver's name
+// means another address.
+type link struct {
+	network string // udp, tcp
+	addr    string // host:port
+	source  netip.AddrPort
+	refresh time.Duration
+
+	conn    net.Conn
+	looked  time.Time // when the name was last looked up
+	buffer  []byte    // of received packets
+	isName  bool
+	closing bool
+}
+
+// How long a lookup on the timer may hold up sending; the old address stays in use when it takes longer.
+const lookupTime = 2 * time.Second
+
+// dialTime bounds opening the socket: the lookup of the name and, over TCP, the connection.
+const dialTime = 10 * time.Second
+
+func newLink(cfg Config) (link, error) {
+	network, addr, err := splitTarget(cfg.Target)
+	if err != nil {
+		return link{}, err
+	}
+	l := link{network: network, addr: addr, refresh: time.Duration(cfg.Resolve)}
+	if cfg.Source != "" {
+		if l.source, err = parseSource(cfg.Source); err != nil {
+			return link{}, err
+		}
+	}
+	host, _, _ := net.SplitHostPort(addr) // splitTarget has done it before
+	_, err = netip.ParseAddr(host)
+	l.isName = err != nil
+	return l, nil
+}
+
+// open returns the socket, opening it if there is none, and says whether it is new.
+func (l *link) open(ctx context.Context) (fresh bool, err error) {
+	if l.closing {
+		return false, errClosed
+	}
+	if l.conn != nil && l.isName && l.refresh > 0 && time.Since(l.looked) > l.refresh && l.moved(ctx) {
+		l.drop()
+	}
+	if l.conn != nil {
+		return false, nil
+	}
+	d := net.Dialer{Timeout: dialTime}
+	if l.source.IsValid() {
+		ua := net.UDPAddrFromAddrPort(l.source)
+		d.LocalAddr = ua
+		if l.network == "tcp" {
+			d.LocalAddr = &net.TCPAddr{IP: ua.IP, Port: ua.Port, Zone: ua.Zone}
+		}
+	}
+	conn, err := d.DialContext(ctx, l.network, l.addr)
+	if err != nil {
+		return false, fmt.Errorf("open socket to %q: %w", l.addr, err)
+	}
+	l.conn, l.looked = conn, time.Now()
+	if l.buffer == nil {
+		l.buffer = make([]byte, 65536)
+	}
+	return true, nil
+}
+
+// moved looks the name up again and says whether the address in use is no longer among its addresses. When the
+// lookup fails the address in use is as good as any.
+func (l *link) moved(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	l.looked = time.Now()
+	host, _, _ := net.SplitHostPort(l.addr) // splitTarget has done it before
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return false
+	}
+	now, err := netip.ParseAddrPort(l.conn.RemoteAddr().String())
+	return err != nil || !slices.ContainsFunc(addrs, func(a netip.Addr) bool {
+		return a.Unmap().WithZone("") == now.Addr().Unmap().WithZone("")
+	})
+}
+
+// drop closes the socket; the next open makes a new one.
+func (l *link) drop() {
+	if l.conn != nil {
+		l.conn.Close() // nothing is buffered in it that an error could be about
+		l.conn = nil
+	}
+}
+
+func (l *link) close() error {
+	l.closing = true
+	if l.conn == nil {
+		return nil
+	}
+	err := l.conn.Close()
+	l.conn = nil
+	return err
+}
+
+// pending returns the error that an ICMP message has left at a UDP socket since the last call on it, and the end of a
+// TCP connection that the receiver has closed.
+func (l *link) pending() error {
+	sc, ok := l.conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var pending error
+	err = rc.Control(func(fd uintptr) {
+		if errno, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR); err == nil && errno != 0 {
+			pending = syscall.Errno(errno)
+			return
+		}
+		if l.network == "tcp" {
+			var b [1]byte
+			n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			if n == 0 && err == nil {
+				pending = errHungUp
+			} else if err != nil && !errors.Is(err, syscall.EAGAIN) {
+				pending = err
+			}
+		}
+	})
+	return errors.Join(err, pending)
+}
+
+var errHungUp = errors.New("the receiver has closed the connection")
+
+// wait gives an ICMP message time to come back and returns the error that it leaves.
+func (l *link) wait(ctx context.Context, d time.Duration) error {
+	if err := l.conn.SetReadDeadline(time.Now().Add(d)); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { l.conn.SetReadDeadline(time.Unix(1, 0)) }) // a failure only makes it wait out d
+	defer stop()
+	_, err := l.conn.Read(l.buffer)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return ctx.Err()
+	}
+	if err == io.EOF {
+		return errHungUp
+	}
+	return err
+}
+
+// stateOf words an error of Send for Status.
+func stateOf(err error) string {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return StateUnresolved
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, errHungUp):
+		return StateRefusing
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return StateNoRoute
+	}
+	return err.Error()
+}
+
+// explain adds to an error of the socket what it means here.
+func (l *link) explain(err error) error {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("send to %q: the receiver refuses, nothing listens on that port: %w", l.addr, err)
+	case errors.Is(err, syscall.EMSGSIZE):
+		return fmt.Errorf("send to %q: the packet is larger than the network takes, lower max_size: %w: %w", l.addr, err, outputs.ErrPermanent)
+	}
+	return fmt.Errorf("send to %q: %w", l.addr, err)
+}

@@ -1,0 +1,166 @@
+package snmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gosnmp/gosnmp"
+
+	"github.com/gluster-trapgw/gluster-trapgw/mibs"
+	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+// Env is what an Output needs from the process around it.
+type Env struct {
+	MIB   *mibs.MIB
+	Start time.Time    // since when sysUpTime counts; needs its monotonic reading
+	Log   *slog.Logger // nothing is logged when nil
+}
+
+// Output is one SNMP receiver.
+type Output struct {
+	cfg       Config
+	env       Env
+	layouts   map[string]*layout
+	pool      sync.Pool // of *scratch
+	requestID atomic.Uint32
+	state     atomic.Pointer[string]
+
+	v1        bool
+	community string
+	maxSize   int
+
+	// Used by Send and Close only.
+	link link
+	past history
+}
+
+var _ outputs.Output = (*Output)(nil)
+
+// New makes an Output of a configuration that Validate has passed. It does no I/O except reading secret files; the
+// socket opens with the first Send.
+func New(cfg Config, env Env) (*Output, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	all, err := layouts(env.MIB)
+	if err != nil {
+		return nil, err
+	}
+	if env.Log == nil {
+		env.Log = slog.New(slog.DiscardHandler)
+	}
+	if env.Start.IsZero() {
+		env.Start = time.Now()
+	}
+	o := &Output{cfg: cfg, env: env, layouts: all, v1: cfg.Version == "1", maxSize: cfg.MaxSize}
+	o.pool.New = func() any { return &scratch{} }
+	o.requestID.Store(rand.Uint32())
+	if o.link, err = newLink(cfg); err != nil {
+		return nil, err
+	}
+	if cfg.v3() || cfg.inform() {
+		return nil, fmt.Errorf("SNMPv%s %s is not supported", cfg.Version, cfg.Kind)
+	}
+	if o.community, _, err = secret("community", cfg.Community, cfg.CommunityFile); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// upTime is sysUpTime: hundredths of seconds since the start, modulo 2^32 (RFC 2578 section 7.1.8).
+func (o *Output) upTime() uint32 { return uint32(time.Since(o.env.Start) / (10 * time.Millisecond)) }
+
+// The states that Status reports.
+const (
+	StateRefusing   = "receiver refusing"  // its host says that nobody listens on that port
+	StateNoAck      = "no acknowledgement" // informs are not answered
+	StateUnresolved = "name not resolved"
+	StateNoRoute    = "no route"
+	StateRejected   = "receiver rejects" // it answers with an SNMP error
+)
+
+// Status says in a few words what is wrong with the receiver; empty when nothing is known to be. It can be called at
+// any time.
+func (o *Output) Status() string {
+	if s := o.state.Load(); s != nil {
+		return *s
+	}
+	return ""
+}
+
+func (o *Output) setState(s string) { o.state.Store(&s) }
+
+// Send delivers the batch; it is outputs.Output's.
+func (o *Output) Send(ctx context.Context, batch []outputs.Message) (int, error) {
+	n, err := o.sendTraps(ctx, batch)
+	switch {
+	case err == nil:
+		o.setState("")
+	case ctx.Err() == nil:
+		o.setState(stateOf(err))
+	}
+	return n, err
+}
+
+// Close gives the socket back.
+func (o *Output) Close() error { return o.link.close() }
+
+// Varbind is one varbind as a person reads it.
+type Varbind struct {
+	OID   string // with a leading dot
+	Name  string // "gtgEvName.0"; the OID where the MIB has no name
+	Type  string // as net-snmp prints it: STRING, INTEGER, Gauge32, ...
+	Value string
+}
+
+// Varbinds lists what Render puts into the packet of a notification, after trimming. A v1 packet carries some of it
+// in its header instead.
+func (o *Output) Varbinds(n *translate.Notification) ([]Varbind, error) {
+	s := &scratch{}
+	if _, err := o.render(n, s); err != nil {
+		return nil, err
+	}
+	list := make([]Varbind, 0, len(s.vars))
+	for _, v := range s.vars {
+		list = append(list, describe(o.env.MIB, v))
+	}
+	return list, nil
+}
+
+func describe(mib *mibs.MIB, v gosnmp.SnmpPDU) Varbind {
+	if b, ok := v.Value.([]byte); ok && v.Type == gosnmp.IPAddress {
+		v.Value = net.IP(b).String() // as it decodes
+	}
+	d := Varbind{OID: v.Name, Name: v.Name, Type: typeName(v.Type), Value: mib.FormatValue(v.Name, v.Value)}
+	if name, ok := mib.Name(v.Name); ok {
+		d.Name = name
+	}
+	return d
+}
+
+func typeName(t gosnmp.Asn1BER) string {
+	switch t {
+	case gosnmp.OctetString:
+		return "STRING"
+	case gosnmp.Integer:
+		return "INTEGER"
+	case gosnmp.ObjectIdentifier:
+		return "OID"
+	case gosnmp.IPAddress:
+		return "IpAddress"
+	case gosnmp.TimeTicks:
+		return "Timeticks"
+	}
+	return t.String()
+}
+
+var errClosed = errors.New("the output is closed")

@@ -1,0 +1,145 @@
+package snmp
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+)
+
+// A trap is not acknowledged, but the host of a receiver that is down says so with an ICMP message, which shows as an
+// error of the socket at the next call. That message is about an earlier packet. history remembers which packets that
+// can be, so that they are sent again once the receiver is back.
+type history struct {
+	recent []outputs.Message // sent last, oldest first
+	at     time.Time         // when the newest of them was sent
+	again  []outputs.Message // to be sent before anything else
+	down   bool              // the last attempt was refused
+}
+
+const (
+	maxRecent = 64
+	// The longest round trip that is thought of, and how long to listen for a refusal while the receiver is down.
+	refusalTime = 250 * time.Millisecond
+)
+
+func (h *history) sent(batch []outputs.Message) {
+	now := time.Now()
+	if now.Sub(h.at) > refusalTime {
+		h.recent = h.recent[:0]
+	}
+	h.at = now
+	if len(batch) >= maxRecent {
+		h.recent = append(h.recent[:0], batch[len(batch)-maxRecent:]...)
+		return
+	}
+	if over := len(h.recent) + len(batch) - maxRecent; over > 0 {
+		h.recent = h.recent[:copy(h.recent, h.recent[over:])]
+	}
+	h.recent = append(h.recent, batch...)
+}
+
+// lost notes a refusal that came before anything of this batch was sent.
+func (h *history) lost() {
+	h.again = append(h.again, h.recent...)
+	h.recent = h.recent[:0]
+}
+
+// sendTraps writes the batch. A packet counts as delivered when the socket took it and no refusal had come back when
+// the next one was written.
+func (o *Output) sendTraps(ctx context.Context, batch []outputs.Message) (int, error) {
+	l, h := &o.link, &o.past
+	if _, err := l.open(ctx); err != nil {
+		return 0, err
+	}
+	if err := l.pending(); err != nil {
+		h.lost()
+		return 0, o.failed(err)
+	}
+	if err := o.repeat(ctx); err != nil {
+		return 0, o.failed(err)
+	}
+	for i, m := range batch {
+		if ctx.Err() != nil {
+			return i, ctx.Err()
+		}
+		err := l.write(ctx, m.Data)
+		if err == nil && i == 0 && h.down {
+			err = l.wait(ctx, refusalTime)
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return i, ctx.Err()
+			}
+			if i == 0 && !h.down && isRefusal(err) {
+				h.lost()
+			}
+			if isRefusal(err) {
+				i = max(i-1, 0) // it is about the packet before
+			}
+			h.sent(batch[:i])
+			return i, o.failed(err)
+		}
+		h.down = false
+	}
+	if err := l.pending(); err != nil {
+		done := max(len(batch)-1, 0)
+		h.sent(batch[:done])
+		return done, o.failed(err)
+	}
+	h.sent(batch)
+	return len(batch), nil
+}
+
+// repeat sends what an earlier refusal was about.
+func (o *Output) repeat(ctx context.Context) error {
+	h := &o.past
+	for i, m := range h.again {
+		data, err := o.fresh(m)
+		if err == nil {
+			err = o.link.write(ctx, data)
+		}
+		if err == nil && i == 0 {
+			err = o.link.wait(ctx, refusalTime)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(h.again) > 0 {
+		h.again, h.down = nil, false
+	}
+	return nil
+}
+
+// failed notes what the error means for the attempts to come.
+func (o *Output) failed(err error) error {
+	o.past.down = true
+	if !isRefusal(err) || o.link.network == "tcp" || o.link.isName {
+		o.link.drop() // opening it again looks the name up and finds new routes
+	}
+	return o.link.explain(err)
+}
+
+func isRefusal(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, errHungUp)
+}
+
+// fresh returns the octets of a message rendered earlier, with what has aged in them made new.
+func (o *Output) fresh(m outputs.Message) ([]byte, error) { return m.Data, nil }
+
+// write writes one packet. Over TCP it can block, so that the end of ctx interrupts it.
+func (l *link) write(ctx context.Context, data []byte) error {
+	if l.network == "tcp" {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(dialTime)); err != nil {
+			return err
+		}
+		stop := context.AfterFunc(ctx, func() { l.conn.SetWriteDeadline(time.Unix(1, 0)) }) // a failure only makes it wait longer
+		defer stop()
+	}
+	_, err := l.conn.Write(data)
+	return err
+}

@@ -1,0 +1,180 @@
+package snmp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp/snmptest"
+)
+
+// receive runs a Listener on addr ("127.0.0.1:0" picks a port) until the test ends or stop is called.
+func receive(t *testing.T, addr string) (at string, got <-chan *Received, stop func()) {
+	t.Helper()
+	l, err := Listen(addr, testMIB(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ch := make(chan *Received, 1000)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := l.Run(ctx, func(r *Received, err error) {
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			ch <- r
+		}); err != nil {
+			t.Error(err)
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return l.Addr(), ch, stop
+}
+
+func next(t *testing.T, ch <-chan *Received) *Received {
+	t.Helper()
+	select {
+	case r := <-ch:
+		return r
+	case <-time.After(5 * time.Second):
+		t.Fatal("nothing came")
+		return nil
+	}
+}
+
+func TestSendTraps(t *testing.T) {
+	t.Parallel()
+	addr, got, _ := receive(t, "127.0.0.1:0")
+	o := newOutput(t, config(addr))
+	var batch []outputs.Message
+	for i := range 50 {
+		n := quorumLost(t)
+		n.Seq = uint64(i)
+		batch = append(batch, render(t, o, n))
+	}
+	if n, err := o.Send(context.Background(), batch); n != len(batch) || err != nil {
+		t.Fatalf("sent %d, error %v", n, err)
+	}
+	for i := range 50 {
+		r := next(t, got)
+		if want := decoded(t, batch[i].Data); r.Value("gtgEvSequence.0") != want.Value("gtgEvSequence.0") || r.Size != len(batch[i].Data) {
+			t.Errorf("trap %d: got sequence %s", i, r.Value("gtgEvSequence.0"))
+		}
+	}
+}
+
+func TestSendNoticesRefusalAndRepeats(t *testing.T) {
+	t.Parallel()
+	addr := snmptest.FreeAddr(t, "udp")
+	o := newOutput(t, config(addr))
+	var batch []outputs.Message
+	for i := range 5 {
+		n := quorumLost(t)
+		n.Seq = uint64(i)
+		batch = append(batch, render(t, o, n))
+	}
+	for range 3 {
+		n, err := o.Send(context.Background(), batch)
+		if n != 0 || !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatalf("sent %d, error %v", n, err)
+		}
+		if o.Status() != StateRefusing {
+			t.Errorf("status %q", o.Status())
+		}
+	}
+	_, got, _ := receive(t, addr)
+	if n, err := o.Send(context.Background(), batch); n != 5 || err != nil {
+		t.Fatalf("sent %d, error %v", n, err)
+	}
+	if o.Status() != "" {
+		t.Errorf("status %q", o.Status())
+	}
+	for _, want := range []string{"0", "1", "2", "3", "4"} {
+		if r := next(t, got); r.Value("gtgEvSequence.0") != want {
+			t.Errorf("got %s, want %s", r.Value("gtgEvSequence.0"), want)
+		}
+	}
+}
+
+// A refusal that arrives after Send has returned is about packets that count as delivered: they are sent again.
+func TestSendRepeatsWhatALateRefusalIsAbout(t *testing.T) {
+	t.Parallel()
+	addr, got, stop := receive(t, "127.0.0.1:0")
+	o := newOutput(t, config(addr))
+	one := func(seq uint64) []outputs.Message {
+		n := quorumLost(t)
+		n.Seq = seq
+		return []outputs.Message{render(t, o, n)}
+	}
+	sendAll(t, o, one(1))
+	next(t, got)
+	stop()
+	// What the network would do: the packet goes out, and its refusal comes later.
+	if _, err := o.link.conn.Write(one(2)[0].Data); err != nil {
+		t.Fatal(err)
+	}
+	o.past.sent(one(2))
+	if n, err := o.Send(context.Background(), one(3)); n != 0 || err == nil {
+		t.Fatalf("sent %d, error %v", n, err)
+	}
+	_, got, _ = receive(t, addr)
+	if n, err := o.Send(context.Background(), one(3)); n != 1 || err != nil {
+		t.Fatalf("sent %d, error %v", n, err)
+	}
+	var seqs []string
+	for len(seqs) == 0 || seqs[len(seqs)-1] != "3" {
+		seqs = append(seqs, next(t, got).Value("gtgEvSequence.0"))
+	}
+	if len(seqs) < 2 || seqs[len(seqs)-2] != "2" {
+		t.Errorf("got %v, want 2 before 3", seqs)
+	}
+}
+
+func TestSendFromSource(t *testing.T) {
+	t.Parallel()
+	addr, got, _ := receive(t, "127.0.0.1:0")
+	o := newOutput(t, config(addr, func(c *Config) { c.Source = "127.0.0.9" }))
+	sendAll(t, o, []outputs.Message{render(t, o, quorumLost(t))})
+	host, _, _ := net.SplitHostPort(next(t, got).From)
+	if host != "127.0.0.9" {
+		t.Errorf("came from %s", host)
+	}
+}
+
+func TestSendSaysWhatFailed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, state string
+		cfg         Config
+	}{
+		{"name", StateUnresolved, config("no-such-host.invalid:162")},
+		{"source", StateNoRoute, config("127.0.0.1:162", func(c *Config) { c.Source = "192.0.2.1" })},
+		{"TCP refusal", StateRefusing, config("tcp://" + snmptest.FreeAddr(t, "tcp"))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOutput(t, c.cfg)
+			if n, err := o.Send(context.Background(), []outputs.Message{render(t, o, quorumLost(t))}); n != 0 || err == nil || o.Status() != c.state {
+				t.Errorf("sent %d, error %v, status %q", n, err, o.Status())
+			}
+		})
+	}
+}
+
+func TestSendEndsWithContext(t *testing.T) {
+	t.Parallel()
+	o := newOutput(t, config(snmptest.FreeAddr(t, "udp")))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if n, err := o.Send(ctx, []outputs.Message{render(t, o, quorumLost(t))}); n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("sent %d, error %v", n, err)
+	}
+}
