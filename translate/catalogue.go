@@ -1,11 +1,12 @@
 package translate
 
 import (
+	"bytes"
 	_ "embed" // the catalogue
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -27,14 +28,16 @@ type Entry struct {
 	Severity Severity
 	Raises   string    // alarm class, or empty
 	Clears   []Closing // the main one first
-	Ends     string    // "volume", "brick", "peer" or empty: alarms that depended on it are over too
-	text     []segment
+	Ends     string    // "volume", "brick", "bricks", "peer" or empty: whatever alarm depended on that is over too
+	Local    bool      // the brick is on the node that sent the event
+	Text     string    // the template of the text, see catalogue.yaml
+	template []segment
 }
 
 // Closing is one class of alarms that an event ends.
 type Closing struct {
 	Class string
-	By    []string // the parts of the identity that the event has; all of them unless it has fewer
+	By    []string // the parts by which the alarms are found: the whole identity unless the event knows less
 }
 
 // Entry returns the entry of an event type, nil when the catalogue has none.
@@ -58,6 +61,7 @@ type rawCatalogue struct {
 		Raises   string       `yaml:"raises"`
 		Clears   []rawClosing `yaml:"clears"`
 		Ends     string       `yaml:"ends"`
+		Local    bool         `yaml:"local"`
 		Text     string       `yaml:"text"`
 	} `yaml:"events"`
 }
@@ -83,20 +87,22 @@ func LoadCatalogue() (*Catalogue, error) { return parseCatalogue(catalogueSource
 
 func parseCatalogue(data []byte) (*Catalogue, error) {
 	var raw rawCatalogue
-	if err := yaml.Unmarshal(data, &raw); err != nil {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&raw); err != nil {
 		return nil, fmt.Errorf("read the event catalogue: %w", err)
 	}
 	c := &Catalogue{Classes: raw.Classes, byName: map[string]*Entry{}}
 	var errs []error
-	for class, parts := range raw.Classes {
-		for _, p := range parts {
+	for _, class := range slices.Sorted(maps.Keys(raw.Classes)) {
+		for _, p := range raw.Classes[class] {
 			if !isPart(p) {
 				errs = append(errs, fmt.Errorf("class %q: %q is not a part of an identity", class, p))
 			}
 		}
 	}
 	for _, r := range raw.Events {
-		e := &Entry{Event: r.Event, Group: r.Group, Raises: r.Raises, Ends: r.Ends, text: compile(r.Text)}
+		e := &Entry{Event: r.Event, Group: r.Group, Raises: r.Raises, Ends: r.Ends, Local: r.Local, Text: r.Text}
 		bad := func(format string, args ...any) {
 			errs = append(errs, fmt.Errorf("event %q: %w", r.Event, fmt.Errorf(format, args...)))
 		}
@@ -109,14 +115,18 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 				bad("raises the unknown class %q", r.Raises)
 			}
 		}
-		for _, cl := range r.Clears {
+		for i, cl := range r.Clears {
 			parts, ok := raw.Classes[cl.Class]
 			if !ok {
 				bad("clears the unknown class %q", cl.Class)
 			}
 			for _, p := range cl.By {
-				if !slices.Contains(parts, p) {
+				// The key of a clear is that of its first class, so it must be made of the parts of the identity;
+				// further ones are found by all that is known of an alarm.
+				if i == 0 && r.Raises == "" && !slices.Contains(parts, p) {
 					bad("class %q has no part %q", cl.Class, p)
+				} else if !slices.Contains(parts, p) && !slices.Contains(further, p) {
+					bad("alarms of class %q have no part %q", cl.Class, p)
 				}
 			}
 			if len(cl.By) == 0 {
@@ -124,8 +134,12 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 			}
 			e.Clears = append(e.Clears, Closing(cl))
 		}
-		if !slices.Contains([]string{"", "volume", "brick", "peer"}, r.Ends) {
-			bad("ends %q, expected volume, brick or peer", r.Ends)
+		if !slices.Contains([]string{"", "volume", "brick", "bricks", "peer"}, r.Ends) {
+			bad("ends %q, expected volume, brick, bricks or peer", r.Ends)
+		}
+		var err error
+		if e.template, err = compile(r.Text); err != nil {
+			bad("text: %w", err)
 		}
 		if r.Event == "" || r.Group == "" || r.Text == "" {
 			bad("event, group and text must not be empty")
@@ -140,64 +154,4 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 		return nil, fmt.Errorf("read the event catalogue: %w", err)
 	}
 	return c, nil
-}
-
-// segment is a piece of a compiled text: literal text, a placeholder, or an optional group of pieces.
-type segment struct {
-	literal string
-	name    string
-	group   []segment
-}
-
-// compile reads the template language of the catalogue: {name} and [optional].
-func compile(s string) []segment {
-	var segs []segment
-	for s != "" {
-		switch i := strings.IndexAny(s, "{["); {
-		case i < 0:
-			return append(segs, segment{literal: s})
-		case i > 0:
-			segs = append(segs, segment{literal: s[:i]})
-			s = s[i:]
-		case s[0] == '{':
-			name, rest, _ := strings.Cut(s[1:], "}")
-			segs = append(segs, segment{name: name})
-			s = rest
-		default:
-			inner, rest, _ := strings.Cut(s[1:], "]")
-			segs = append(segs, segment{group: compile(inner)})
-			s = rest
-		}
-	}
-	return segs
-}
-
-// appendText fills in the template. An empty placeholder outside of an optional group shows as "?".
-func (n *Notification) appendText(b []byte, segs []segment) []byte {
-	for i := range segs {
-		switch s := &segs[i]; {
-		case s.group != nil:
-			if n.filled(s.group) {
-				b = n.appendText(b, s.group)
-			}
-		case s.name != "":
-			if v := n.label(s.name); v != "" {
-				b = append(b, v...)
-			} else {
-				b = append(b, '?')
-			}
-		default:
-			b = append(b, s.literal...)
-		}
-	}
-	return b
-}
-
-func (n *Notification) filled(segs []segment) bool {
-	for i := range segs {
-		if segs[i].name != "" && n.label(segs[i].name) == "" {
-			return false
-		}
-	}
-	return true
 }

@@ -4,30 +4,33 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
-	"unicode/utf16"
+	"strconv"
 	"unicode/utf8"
 )
 
 // errNotEvent is the reason why Decode refuses a body.
 var errNotEvent = errors.New("body is not a Gluster event")
 
-// maxDepth bounds the nesting of values.
-const maxDepth = 32
-
 // Decode reads the JSON body of an event as glustereventsd posts it: an object with event, message, nodeid and ts. It
 // is lenient where that cannot mislead: other top-level keys are ignored, nodeid may be null or absent, ts of any size
-// saturates, values of any type become text, of a repeated key the last counts. Only a body that is not JSON or has no
-// event name is an error. The caller fills in Seq, Received, Input and Remote.
+// saturates, values of any type become text, octets that are not UTF-8 become U+FFFD, of a repeated key the last counts.
+// Only a body that is not a JSON object or has no event name is an error. The caller fills in Seq, Received, Input and
+// Remote.
 func Decode(body []byte) (Event, error) {
 	// One copy: every string of the event that has no escape in it shares it.
-	d := decoder{s: string(body)}
-	ev := Event{Raw: d.s}
+	ev := Event{Raw: string(body)}
+	d := decoder{s: ev.Raw}
+	if !utf8.ValidString(d.s) {
+		d.s = string([]rune(d.s)) // one U+FFFD for each octet
+	}
 	err := d.object(func(key string) error {
 		var err error
 		switch key {
 		case "event":
-			ev.Name, err = d.text(0)
+			if ev.Name = ""; d.peek() != '"' {
+				return d.skip()
+			}
+			ev.Name, err = d.str()
 		case "nodeid":
 			ev.NodeID, err = d.text(0)
 		case "ts":
@@ -35,362 +38,81 @@ func Decode(body []byte) (Event, error) {
 			s, err = d.text(0)
 			ev.TS = saturate(s)
 		case "message":
-			if d.peek() != '{' {
-				return d.skip()
-			}
-			ev.Message = make([]Field, 0, 8)
-			err = d.object(func(key string) error {
-				v, err := d.text(0)
-				if err == nil {
-					ev.set(key, v)
-				}
-				return err
-			})
+			ev.Message, err = d.message()
 		default:
 			err = d.skip()
 		}
 		return err
 	})
+	if d.space(); err == nil && d.i < len(d.s) {
+		err = d.errorf("text after the object")
+	}
+	if err == nil && ev.Name == "" {
+		err = errors.New("no event name")
+	}
 	if err != nil {
 		return Event{}, fmt.Errorf("%w: %w", errNotEvent, err)
-	}
-	if ev.Name == "" {
-		return Event{}, fmt.Errorf("%w: no event name", errNotEvent)
-	}
-	if d.space(); d.i < len(d.s) {
-		return Event{}, fmt.Errorf("%w: text after the object", errNotEvent)
 	}
 	return ev, nil
 }
 
-// set adds a field; of a repeated key the last value counts, at the first one's place.
-func (ev *Event) set(key, value string) {
-	for i := range ev.Message {
-		if ev.Message[i].Key == key {
-			ev.Message[i].Value = value
-			return
-		}
-	}
-	ev.Message = append(ev.Message, Field{key, value})
-}
+// fewFields is how many fields are searched one by one for a repeated key; events have less than 20.
+const fewFields = 32
 
-// saturate reads a number of any size as int64; what is no integer is 0.
-func saturate(s string) int64 {
-	digits, neg := strings.CutPrefix(s, "-")
-	var n int64
-	for i := 0; i < len(digits); i++ {
-		c := digits[i]
-		if c < '0' || c > '9' {
-			return 0
-		}
-		if n > (math.MaxInt64-int64(c-'0'))/10 {
-			if neg {
-				return math.MinInt64
-			}
-			return math.MaxInt64
-		}
-		n = n*10 + int64(c-'0')
+// message reads the fields. Of a repeated key the last value counts, at the first one's place. What is not an object has
+// no fields.
+func (d *decoder) message() ([]Field, error) {
+	if d.peek() != '{' {
+		return nil, d.skip()
 	}
-	if neg {
-		n = -n
-	}
-	return n
-}
-
-// decoder is a small JSON reader: encoding/json costs several times as much for bodies of this size, and every event
-// is decoded once per output.
-type decoder struct {
-	s string
-	i int
-}
-
-func (d *decoder) errorf(format string, args ...any) error {
-	return fmt.Errorf("at octet %d: %w", d.i, fmt.Errorf(format, args...))
-}
-
-func (d *decoder) space() {
-	for d.i < len(d.s) {
-		switch d.s[d.i] {
-		case ' ', '\t', '\r', '\n':
-			d.i++
-		default:
-			return
-		}
-	}
-}
-
-// peek skips white space and returns the next octet, 0 at the end.
-func (d *decoder) peek() byte {
-	d.space()
-	if d.i < len(d.s) {
-		return d.s[d.i]
-	}
-	return 0
-}
-
-func (d *decoder) expect(c byte) error {
-	if d.peek() != c {
-		return d.errorf("expected %q", c)
-	}
-	d.i++
-	return nil
-}
-
-// object reads an object and calls member after each key; member reads the value.
-func (d *decoder) object(member func(key string) error) error {
-	if err := d.expect('{'); err != nil {
-		return err
-	}
-	if d.peek() == '}' {
-		d.i++
-		return nil
-	}
-	for {
-		if d.peek() != '"' {
-			return d.errorf("expected a key")
-		}
-		key, err := d.str()
+	fields := make([]Field, 0, 8)
+	var index map[string]int // of many fields, so that a message made of keys does not take forever
+	err := d.object(func(key string) error {
+		value, err := d.text(0)
 		if err != nil {
 			return err
 		}
-		if err := d.expect(':'); err != nil {
-			return err
-		}
-		if err := member(key); err != nil {
-			return err
-		}
-		switch d.peek() {
-		case ',':
-			d.i++
-		case '}':
-			d.i++
+		if index != nil {
+			if i, ok := index[key]; ok {
+				fields[i].Value = value
+				return nil
+			}
+			index[key] = len(fields)
+			fields = append(fields, Field{key, value})
 			return nil
-		default:
-			return d.errorf("expected ',' or '}'")
 		}
-	}
-}
-
-// array reads an array and calls element before each value, which element reads.
-func (d *decoder) array(element func() error) error {
-	d.i++ // the bracket
-	if d.peek() == ']' {
-		d.i++
+		for i := range fields {
+			if fields[i].Key == key {
+				fields[i].Value = value
+				return nil
+			}
+		}
+		if fields = append(fields, Field{key, value}); len(fields) == fewFields {
+			index = make(map[string]int, 2*fewFields)
+			for i := range fields {
+				index[fields[i].Key] = i
+			}
+		}
 		return nil
-	}
-	for {
-		if err := element(); err != nil {
-			return err
-		}
-		switch d.peek() {
-		case ',':
-			d.i++
-		case ']':
-			d.i++
-			return nil
-		default:
-			return d.errorf("expected ',' or ']'")
-		}
-	}
+	})
+	return fields, err
 }
 
-// text reads any value as text: see Field.
-func (d *decoder) text(depth int) (string, error) {
-	if depth > maxDepth {
-		return "", d.errorf("nested too deeply")
+// saturate reads a number of any size and form as int64, without its fraction; what is no number is 0.
+func saturate(s string) int64 {
+	if !isNumber(s) {
+		return 0
 	}
-	switch c := d.peek(); {
-	case c == '"':
-		return d.str()
-	case c == '[':
-		var parts []string
-		pair := true
-		err := d.array(func() error {
-			pair = pair && d.peek() == '"'
-			v, err := d.text(depth + 1)
-			parts = append(parts, v)
-			return err
-		})
-		// VOLUME_SET has its options as a list of [key, value].
-		if depth > 0 && pair && len(parts) == 2 {
-			return parts[0] + "=" + parts[1], err
-		}
-		return strings.Join(parts, ", "), err
-	case c == '{':
-		var parts []string
-		err := d.object(func(key string) error {
-			v, err := d.text(depth + 1)
-			parts = append(parts, key+"="+v)
-			return err
-		})
-		return strings.Join(parts, ", "), err
-	case c == 0:
-		return "", d.errorf("expected a value")
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return n // at the end of the range in the second case
+	}
+	switch f, _ := strconv.ParseFloat(s, 64); { // out of range it is infinite
+	case f >= math.MaxInt64:
+		return math.MaxInt64
+	case f <= math.MinInt64:
+		return math.MinInt64
 	default:
-		return d.literal()
+		return int64(f)
 	}
-}
-
-// literal reads a number, true, false or null, which is the empty text.
-func (d *decoder) literal() (string, error) {
-	start := d.i
-	for d.i < len(d.s) && strings.IndexByte(",]} \t\r\n", d.s[d.i]) < 0 {
-		d.i++
-	}
-	v := d.s[start:d.i]
-	switch {
-	case v == "null":
-		return "", nil
-	case v == "true", v == "false", isNumber(v):
-		return v, nil
-	}
-	d.i = start
-	return "", d.errorf("%.20q is not a value", v)
-}
-
-// isNumber is the grammar of RFC 8259 section 6.
-func isNumber(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	n := digits(s)
-	if n == 0 || n > 1 && s[0] == '0' {
-		return false
-	}
-	s = s[n:]
-	if strings.HasPrefix(s, ".") {
-		if n = digits(s[1:]); n == 0 {
-			return false
-		}
-		s = s[1+n:]
-	}
-	if s != "" && (s[0] == 'e' || s[0] == 'E') {
-		s = s[1:]
-		if s != "" && (s[0] == '+' || s[0] == '-') {
-			s = s[1:]
-		}
-		if n = digits(s); n == 0 {
-			return false
-		}
-		s = s[n:]
-	}
-	return s == ""
-}
-
-func digits(s string) int {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return n
-}
-
-func (d *decoder) skip() error {
-	_, err := d.text(0)
-	return err
-}
-
-// str reads a string. Without escapes it is a part of the body.
-func (d *decoder) str() (string, error) {
-	d.i++ // the quote
-	start := d.i
-	for ; d.i < len(d.s); d.i++ {
-		switch c := d.s[d.i]; {
-		case c == '"':
-			d.i++
-			return d.s[start : d.i-1], nil
-		case c == '\\':
-			return d.escaped(start)
-		case c < 0x20:
-			return "", d.errorf("control character in a string")
-		}
-	}
-	return "", d.errorf("string without an end")
-}
-
-func (d *decoder) escaped(start int) (string, error) {
-	b := make([]byte, 0, 2*(d.i-start)+32)
-	b = append(b, d.s[start:d.i]...)
-	for d.i < len(d.s) {
-		c := d.s[d.i]
-		switch {
-		case c == '"':
-			d.i++
-			return string(b), nil
-		case c < 0x20:
-			return "", d.errorf("control character in a string")
-		case c != '\\':
-			b = append(b, c)
-			d.i++
-			continue
-		}
-		d.i++
-		if d.i >= len(d.s) {
-			break
-		}
-		c = d.s[d.i]
-		d.i++
-		switch c {
-		case '"', '\\', '/':
-			b = append(b, c)
-		case 'b':
-			b = append(b, '\b')
-		case 'f':
-			b = append(b, '\f')
-		case 'n':
-			b = append(b, '\n')
-		case 'r':
-			b = append(b, '\r')
-		case 't':
-			b = append(b, '\t')
-		case 'u':
-			r, ok := d.hex4()
-			if !ok {
-				return "", d.errorf("\\u needs four hexadecimal digits")
-			}
-			if utf16.IsSurrogate(r) {
-				r = d.lowSurrogate(r)
-			}
-			b = utf8.AppendRune(b, r)
-		default:
-			return "", d.errorf("unknown escape \\%c", c)
-		}
-	}
-	return "", d.errorf("string without an end")
-}
-
-// lowSurrogate reads the second half of a pair; a lone half is U+FFFD, as encoding/json has it.
-func (d *decoder) lowSurrogate(high rune) rune {
-	if strings.HasPrefix(d.s[d.i:], `\u`) {
-		back := d.i
-		d.i += 2
-		if low, ok := d.hex4(); ok {
-			if r := utf16.DecodeRune(high, low); r != utf8.RuneError {
-				return r
-			}
-		}
-		d.i = back
-	}
-	return utf8.RuneError
-}
-
-func (d *decoder) hex4() (rune, bool) {
-	if d.i+4 > len(d.s) {
-		return 0, false
-	}
-	var r rune
-	for k := range 4 {
-		c := d.s[d.i+k]
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	d.i += 4
-	return r, true
 }

@@ -25,7 +25,8 @@ func (n *Notification) label(name string) string {
 	}
 }
 
-// part returns a part of an identity or, for other names, the value of the message key.
+// part returns a part of an identity or, for other names, the value of the message key. The name tells which, never the
+// event: a message cannot turn one into the other.
 func (n *Notification) part(name string) string {
 	switch name {
 	case "node":
@@ -55,26 +56,28 @@ func (n *Notification) part(name string) string {
 		return n.field("clone_name")
 	case "bricks":
 		return strings.TrimSpace(n.field("bricks"))
+	case "file":
+		return splitFile(n.field("file", "gfid"))
 	default:
 		return n.field(name)
 	}
 }
 
-// field returns the value of the first of the keys that the message has.
+// field returns the value of the first of the keys that the message has. "(null)" is how C prints a missing one.
 func (n *Notification) field(keys ...string) string {
 	for _, k := range keys {
 		for i := range n.Fields {
-			if n.Fields[i].Key == k {
-				return n.Fields[i].Value
+			if f := &n.Fields[i]; f.Key == k && f.Value != "(null)" {
+				return f.Value
 			}
 		}
 	}
 	return ""
 }
 
-// resources fills in what the event is about.
-func (t *Translator) resources(n *Notification) {
-	if n.Event == "VOLUME_CREATE" || n.Group == "volume" || n.Group == "bitrot" {
+// resources fills in what the event is about; local says that its brick is on the node that sent it.
+func (t *Translator) resources(n *Notification, local bool) {
+	if n.Group == "volume" || n.Group == "bitrot" || n.Group == unknownGroup && strings.HasPrefix(n.Event, "VOLUME_") {
 		n.Volume = n.field("name")
 	}
 	if n.Volume == "" {
@@ -84,9 +87,9 @@ func (t *Translator) resources(n *Notification) {
 	if n.Volume == "" {
 		n.Volume = volumeOfSubvol(n.Subvol)
 	}
-	t.peer(n)
-	t.brick(n)
-	t.georep(n)
+	t.peer(n, local)
+	t.brick(n, local)
+	georep(n)
 	if uid := n.field("client_uid"); uid != "" {
 		if n.Volume == "" {
 			n.Volume = volumeOfClient(uid)
@@ -96,24 +99,34 @@ func (t *Translator) resources(n *Notification) {
 		}
 	}
 	if n.Service = n.field("svc_name"); n.Service == "snapd" && n.Volume != "" {
-		n.Service += "." + n.Volume // the one service that runs once per volume
+		n.Service += "." + n.Volume // the one service that tells its volume when it is up, too
 	}
 }
 
 // peer: PEER_CONNECT has host and uuid, PEER_DISCONNECT peer and uuid, PEER_ATTACH and PEER_DETACH host only,
-// UNKNOWN_PEER a UUID as peer, PEER_REJECT address:port.
-func (t *Translator) peer(n *Notification) {
-	if n.Group != "peer" {
+// UNKNOWN_PEER a UUID as peer, PEER_REJECT address:port with a port that changes; BRICK_* name the brick's host.
+func (t *Translator) peer(n *Notification, local bool) {
+	if n.Peer = n.field("peer"); n.Group == "peer" {
+		if n.Peer == "" {
+			n.Peer = n.field("host")
+		}
+		n.PeerID = strings.ToLower(n.field("uuid"))
+	}
+	if !hostAddr(n.Peer) {
+		n.Peer = hostOf(n.Peer)
+	}
+	switch {
+	case n.PeerID != "":
+	case isUUID(n.Peer):
+		n.PeerID = strings.ToLower(n.Peer)
+	case n.Peer != "":
+		if n.PeerID = t.nodes.uuid(n.Peer); n.PeerID == "" && local {
+			n.PeerID = n.NodeID
+		}
+	default:
 		return
 	}
-	n.Peer, n.PeerID = n.field("host", "peer"), strings.ToLower(n.field("uuid"))
-	if n.PeerID == "" && isUUID(n.Peer) {
-		n.PeerID = strings.ToLower(n.Peer)
-	}
-	if n.PeerID == "" {
-		n.PeerID = t.uuids[n.Peer]
-	}
-	if nd, ok := t.nodes[n.PeerID]; ok && nd.name != "" {
+	if nd := t.nodes.byUUID[n.PeerID]; nd.name != "" {
 		n.Peer = nd.name
 	}
 	if n.Peer == "" {
@@ -123,49 +136,81 @@ func (t *Translator) peer(n *Notification) {
 
 // brick: always host:/path in the end. BRICK_* have peer and path, POSIX_* "host:/path" or "host:/path timeout is N",
 // BRICK_RESET_* and BRICK_REPLACE source-brick, CLIENT_* brick_path at the node that server_identifier names,
-// GEOREP_* brick_path at primary_node, BITROT_BAD_FILE the path alone.
-func (t *Translator) brick(n *Notification) {
+// GEOREP_* brick_path at primary_node, BITROT_BAD_FILE the path alone. BRICK_* have the host as the volume was created
+// with, POSIX_* as the node calls itself: a configured name makes them one.
+func (t *Translator) brick(n *Notification, local bool) {
 	brick := n.field("brick", "ta-brick", "source-brick", "brick_path")
 	if brick == "" {
 		return
 	}
-	if i := strings.Index(brick, " timeout is "); i > 0 {
+	if i := strings.LastIndex(brick, " timeout is "); i > 0 && n.Group == "posix" {
 		brick = brick[:i]
 	}
-	if !strings.HasPrefix(brick, "/") {
+	host, path := splitBrick(brick)
+	if host == "" {
+		host = n.field("peer", "primary_node", "master_node")
+	}
+	switch {
+	case path == "": // not a brick's name, but nothing better is known
 		n.Brick = brick
 		return
-	}
-	host := n.field("peer", "primary_node", "master_node")
-	if host == "" && n.NodeName != "" {
+	case t.nodes.uuid(host) != "":
+		host = t.nodes.name(host)
+	case local && n.NodeName != "":
 		host = n.NodeName
+	case host == "":
+		if host = hostOf(n.field("server_identifier")); host == "" {
+			host = n.Host()
+		}
 	}
-	if host == "" {
-		host = hostOf(n.field("server_identifier"))
+	n.Brick = host + ":" + path
+}
+
+// brickName spells the host of a brick as configured.
+func (t *Translator) brickName(brick string) string {
+	host, path := splitBrick(brick)
+	if host == "" || path == "" {
+		return brick
 	}
-	if host == "" {
-		host = n.Host()
+	return t.nodes.name(host) + ":" + path
+}
+
+// splitBrick takes host:/path apart, where the host may be an IPv6 address.
+func splitBrick(brick string) (host, path string) {
+	if strings.HasPrefix(brick, "/") {
+		return "", brick
 	}
-	n.Brick = host + ":" + brick
+	if i := strings.Index(brick, ":/"); i >= 0 {
+		return brick[:i], brick[i+1:]
+	}
+	return "", ""
 }
 
 // georep: the commands name the session primary and secondary "host::volume" (master and slave before GlusterFS 10),
 // the workers primary_volume, secondary_host and secondary_volume.
-func (t *Translator) georep(n *Notification) {
+func georep(n *Notification) {
 	if n.Group != "georep" {
 		return
 	}
-	if n.Secondary = n.field("secondary", "slave"); n.Secondary != "" {
-		// The command takes [user@]host::volume, the workers know the host only.
-		if i := strings.IndexByte(n.Secondary, '@'); i >= 0 {
-			n.Secondary = n.Secondary[i+1:]
+	n.Secondary = n.field("secondary", "slave")
+	if n.Secondary == "" {
+		host, volume := n.field("secondary_host", "slave_host"), n.field("secondary_volume", "slave_volume")
+		if host != "" || volume != "" {
+			n.Secondary = host + "::" + volume
 		}
-		return
 	}
-	host, volume := n.field("secondary_host", "slave_host"), n.field("secondary_volume", "slave_volume")
-	if host != "" || volume != "" {
-		n.Secondary = host + "::" + volume
+	// The command takes [user@]host::volume, the workers know the host only.
+	if i := strings.IndexByte(n.Secondary, '@'); i >= 0 {
+		n.Secondary = n.Secondary[i+1:]
 	}
+}
+
+// splitFile takes away the surplus > that AFR_SPLIT_BRAIN has after <gfid:PARENT>/NAME> when gfids differ.
+func splitFile(file string) string {
+	if strings.HasPrefix(file, "<gfid:") && strings.Contains(file, ">/") {
+		return strings.TrimSuffix(file, ">")
+	}
+	return file
 }
 
 // volumeOfSubvol cuts what the translators append: gv0-replicate-0, gv0-disperse-1, gv0-client-2. The volume's own name
@@ -194,9 +239,8 @@ func volumeOfClient(uid string) string {
 
 // hostOf cuts the port off host:port; an IPv6 address may come without brackets.
 func hostOf(s string) string {
-	i := strings.LastIndexByte(s, ':')
-	if i < 0 {
-		return s
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && i+1+digits(s[i+1:]) == len(s) {
+		s = s[:i]
 	}
-	return strings.Trim(s[:i], "[]")
+	return strings.Trim(s, "[]")
 }

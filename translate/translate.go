@@ -4,86 +4,29 @@
 //
 // OIDs and names come from package mibs; severity, alarm and text from the event catalogue (catalogue.yaml). The keys of
 // an event's message fill in resources and text and choose nothing: on the wire of glustereventsd any value can smuggle
-// in keys.
+// in keys. No string of a notification has a control character or an octet that is not UTF-8, whatever the event had.
+//
+// Readers of the log call Decode and Translator.Translate for each record; who keeps alarm state asks Translator.Alarm
+// which alarm a notification begins and Translator.Ends which ones it ends.
 package translate
 
 import (
-	"errors"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"github.com/gluster-trapgw/gluster-trapgw/mibs"
 )
-
-// Cluster is what the configuration says about the cluster.
-type Cluster struct {
-	Name  string          `yaml:"name"`
-	Nodes map[string]Node `yaml:"nodes"` // by UUID
-	ID    string          `yaml:"-"`     // identity of the durable log, the first part of notification IDs
-}
-
-// Node is one node of the cluster.
-type Node struct {
-	Name    string `yaml:"name"`
-	Address string `yaml:"address"`
-}
-
-// Validate reports every mistake.
-func (c *Cluster) Validate() error {
-	var errs []error
-	if len(c.Name) > 64 || Clean(c.Name) != c.Name {
-		errs = append(errs, conffile.At("name", "%q is not a cluster name: at most 64 octets without control characters", c.Name))
-	}
-	for id, n := range c.Nodes {
-		if !isUUID(id) {
-			errs = append(errs, conffile.At("nodes."+id, "%q is not the UUID of a node: see gluster pool list", id))
-		}
-		if n.Address != "" {
-			if _, err := netip.ParseAddr(n.Address); err != nil {
-				errs = append(errs, conffile.At("nodes."+id+".address", "%q is not an IP address", n.Address))
-			}
-		}
-		if len(n.Name) > 255 || Clean(n.Name) != n.Name {
-			errs = append(errs, conffile.At("nodes."+id+".name", "%q is not a node name", n.Name))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
-		default:
-			return false
-		}
-	}
-	return true
-}
 
 // Translator translates events. It is immutable and safe for concurrent use.
 type Translator struct {
 	mib       *mibs.MIB
 	catalogue *Catalogue
 	cluster   Cluster
-	nodes     map[string]node   // by lower-case UUID
-	uuids     map[string]string // node name or address to UUID
+	nodes     nodes
 	types     map[string]eventType
-}
-
-type node struct {
-	name string
-	addr netip.Addr
 }
 
 type eventType struct {
@@ -91,27 +34,23 @@ type eventType struct {
 	notif *mibs.Notification
 }
 
+// maxID is the room that a notification ID of 64 octets has beside a dash and a number of 20 digits.
+const maxID = 64 - 21
+
 // New returns a translator for a validated cluster configuration.
 func New(m *mibs.MIB, cluster Cluster) (*Translator, error) {
 	c, err := LoadCatalogue()
 	if err != nil {
 		return nil, err
 	}
-	t := &Translator{mib: m, catalogue: c, cluster: cluster,
-		nodes: map[string]node{}, uuids: map[string]string{}, types: map[string]eventType{}}
-	for id, n := range cluster.Nodes {
-		addr, err := netip.ParseAddr(n.Address)
-		if n.Address != "" && err != nil {
-			return nil, err
-		}
-		id = strings.ToLower(id)
-		t.nodes[id] = node{n.Name, addr}
-		for _, name := range []string{n.Name, n.Address} {
-			if name != "" {
-				t.uuids[name] = id
-			}
-		}
+	if len(cluster.ID) > maxID || Clean(cluster.ID) != cluster.ID {
+		return nil, fmt.Errorf("use log identity %q: it has more than %d octets or control characters", cluster.ID, maxID)
 	}
+	ns, err := newNodes(cluster.Nodes)
+	if err != nil {
+		return nil, fmt.Errorf("read the cluster's nodes: %w", err)
+	}
+	t := &Translator{mib: m, catalogue: c, cluster: cluster, nodes: ns, types: map[string]eventType{}}
 	for _, e := range c.Events {
 		if n, ok := m.Event(e.Event); ok {
 			t.types[e.Event] = eventType{e, n}
@@ -140,60 +79,35 @@ func (t *Translator) Translate(ev *Event) *Notification {
 	for i, f := range ev.Message {
 		n.Fields[i] = Field{strings.TrimSpace(Clean(f.Key)), Clean(f.Value)}
 	}
-	nd := t.nodes[strings.ToLower(n.NodeID)]
+	if isUUID(n.NodeID) {
+		n.NodeID = strings.ToLower(n.NodeID)
+	}
+	nd := t.nodes.byUUID[n.NodeID]
 	n.NodeName, n.NodeAddr = nd.name, nd.addr
-	if !n.NodeAddr.IsValid() {
-		if a, err := netip.ParseAddr(ev.Remote); err == nil && !a.IsLoopback() && !a.IsUnspecified() {
-			n.NodeAddr = a.Unmap().WithZone("")
+	// glustereventsd posts from its own node. Other inputs hear from clients too, which are no nodes.
+	if !n.NodeAddr.IsValid() && ev.Input == "webhook" && ev.Remote != "" {
+		if a, err := parseAddr(ev.Remote); err == nil && !a.IsLoopback() && !a.IsUnspecified() {
+			n.NodeAddr = a
 		}
 	}
 	et, known := t.types[ev.Name]
 	if !known {
-		n.Name, n.OID, n.Group = t.mib.Unknown().Name, t.mib.Unknown().OID, "unknown"
-		t.resources(n)
+		u := t.mib.Unknown()
+		n.Name, n.OID, n.Group = u.Name, u.OID, unknownGroup
+		t.resources(n, false)
 		n.Text = unknownText(n)
 		return n
 	}
 	n.Name, n.OID, n.Group, n.Severity = et.notif.Name, et.notif.OID, et.entry.Group, et.entry.Severity
-	t.resources(n)
+	t.resources(n, et.entry.Local)
 	var buf [256]byte
-	n.Text = string(n.appendText(buf[:0], et.entry.text))
-	switch e := et.entry; {
-	case e.Raises != "":
-		n.State, n.AlarmClass = Raise, e.Raises
-		n.AlarmKey = n.Key(e.Raises, t.catalogue.Classes[e.Raises], nil)
-	case len(e.Clears) > 0:
-		c := &e.Clears[0]
-		n.State, n.AlarmClass = Clear, c.Class
-		n.AlarmKey = n.Key(c.Class, t.catalogue.Classes[c.Class], c.By)
-	}
+	n.Text = string(n.appendText(buf[:0], et.entry.template))
+	t.state(n, et.entry)
 	return n
 }
 
-// Key is the identity of an alarm: CLASS/PART/PART, with * for a part that is not among those given by (nil means that
-// all are), and so matches any.
-func (n *Notification) Key(class string, parts, by []string) string {
-	var buf [128]byte
-	b := append(buf[:0], class...)
-	for _, p := range parts {
-		b = append(b, '/')
-		if by != nil && !contains(by, p) {
-			b = append(b, '*')
-			continue
-		}
-		b = append(b, n.part(p)...)
-	}
-	return string(b)
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
-}
+// unknownGroup is the group of events that the catalogue lacks.
+const unknownGroup = "unknown"
 
 func unknownText(n *Notification) string {
 	var b strings.Builder
@@ -201,10 +115,22 @@ func unknownText(n *Notification) string {
 	b.WriteString(n.Event)
 	sep := ": "
 	for _, f := range n.Fields {
-		b.WriteString(sep + f.Key + "=" + f.Value)
+		b.WriteString(sep)
+		b.WriteString(f.Key)
+		b.WriteByte('=')
+		b.WriteString(f.Value)
 		sep = ", "
 	}
 	return b.String()
+}
+
+// hostAddr tells whether s is a bare IP address; unlike netip.ParseAddr it costs nothing for a name.
+func hostAddr(s string) bool {
+	if s == "" || s[0] != ':' && (s[0] < '0' || s[0] > '9') && strings.IndexByte(s, ':') < 0 {
+		return false
+	}
+	_, err := netip.ParseAddr(s)
+	return err == nil
 }
 
 // clip cuts s to at most max octets at a character boundary.
