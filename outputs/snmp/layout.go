@@ -204,7 +204,7 @@ func cut(text string, max int) string {
 	if len(text) <= max {
 		return text
 	}
-	for i := max; i > 0 && i > max-utf8.UTFMax; i-- {
+	for i := max; i >= 0 && i > max-utf8.UTFMax; i-- {
 		if utf8.RuneStart(text[i]) {
 			return text[:i]
 		}

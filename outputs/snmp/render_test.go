@@ -240,6 +240,15 @@ func TestCutKeyKeepsKeysApartAndEqual(t *testing.T) {
 	}
 }
 
+func TestCutLeavesNoHalfCharacter(t *testing.T) {
+	t.Parallel()
+	for max := range 9 {
+		if got := cut("ü€𝄞x", max); !utf8.ValidString(got) || len(got) > max {
+			t.Errorf("cut to %d: %q", max, got)
+		}
+	}
+}
+
 func TestVarbindsAreThoseOfThePacket(t *testing.T) {
 	t.Parallel()
 	o := newOutput(t, config("127.0.0.1:162"))
