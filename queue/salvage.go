@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,9 +66,14 @@ func (w *writer) salvage(cause error) error {
 		return err
 	}
 	s := &salvager{w: w, dst: dst}
-	s.src, err = sqlite.OpenConn(dbPath(w.q.dir), sqlite.OpenReadOnly)
+	s.src, err = openDamaged(dbPath(w.q.dir))
+	if err != nil {
+		w.log.Error("queue first page damaged, using a new one", "err", err)
+		if err = s.replaceFirstPage(); err == nil {
+			s.src, err = sqlite.OpenConn(dbPath(w.q.dir), sqlite.OpenReadOnly)
+		}
+	}
 	if err == nil {
-		s.src.SetBusyTimeout(5 * time.Second)
 		err = s.copy()
 		closeQuietly(s.src)
 	}
@@ -141,6 +147,54 @@ type salvager struct {
 	gaps     []gap
 	copied   uint64
 	missing  uint64
+}
+
+func openDamaged(path string) (*sqlite.Conn, error) {
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	c.SetBusyTimeout(5 * time.Second)
+	if _, err := queryInt(c, "SELECT count(*) FROM events WHERE seq=0"); malformed(err) {
+		if _, schemaErr := c.Prepare(selectEvents); schemaErr != nil {
+			closeQuietly(c)
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// replaceFirstPage gives the damaged file the first page of the new one. It holds the schema with the tables' root
+// pages, which are the same in every store of this schema, and without it SQLite reads nothing at all.
+func (s *salvager) replaceFirstPage() error {
+	if err := sqlitex.ExecuteTransient(s.dst, "PRAGMA wal_checkpoint(TRUNCATE)", nil); err != nil {
+		return err
+	}
+	fresh, err := os.Open(filepath.Join(s.w.q.dir, freshFile))
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	page := make([]byte, pageSize)
+	if _, err := fresh.ReadAt(page, 0); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(dbPath(s.w.q.dir), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	// The database header, sqlite.org/fileformat.html section 1.3: size in pages, no free list.
+	binary.BigEndian.PutUint32(page[28:], uint32(st.Size()/pageSize))
+	clear(page[32:40])
+	if _, err := f.WriteAt(page, 0); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // copy returns only errors of the new file; what the old one does not give is left out.

@@ -1,0 +1,397 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// logCount is a slog handler that counts messages.
+type logCount struct {
+	mu sync.Mutex // guards n
+	n  map[string]int
+}
+
+func (l *logCount) logger() *slog.Logger                         { return slog.New(l) }
+func (l *logCount) Enabled(_ context.Context, v slog.Level) bool { return v >= slog.LevelInfo }
+func (l *logCount) WithAttrs([]slog.Attr) slog.Handler           { return l }
+func (l *logCount) WithGroup(string) slog.Handler                { return l }
+func (l *logCount) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.n == nil {
+		l.n = map[string]int{}
+	}
+	l.n[r.Message]++
+	return nil
+}
+
+func (l *logCount) count(message string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.n[message]
+}
+
+func TestOpenLocked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, stop := started(t, dir, Config{})
+	_, err := Open(dir, Config{})
+	if want := fmt.Sprintf("open queue %q: in use by process %d", dir, os.Getpid()); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	stop()
+	_, stop = started(t, dir, Config{})
+	stop()
+}
+
+func TestOpenNewerSchema(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, stop := started(t, dir, Config{})
+	stop()
+	c, err := sqlite.OpenConn(dbPath(dir), sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlitex.ExecuteTransient(c, "PRAGMA user_version=99", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, writeErr := Open(dir, Config{})
+	_, readErr := OpenReadOnly(dir)
+	for _, err := range []error{writeErr, readErr} {
+		if err == nil || !strings.Contains(err.Error(), "schema 99 is newer than this program knows (1)") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestOpenReadOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := OpenReadOnly(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("empty directory: got %v", err)
+	}
+	q, stop := started(t, dir, Config{})
+	fill(t, q, 10)
+	r, err := OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, q, 10)
+	if n := countGood(t, r); n != 20 {
+		t.Errorf("live: got %d records, want 20", n)
+	}
+	if st, err := r.Status(context.Background()); err != nil || st.Events != 20 || st.ID != q.ID() {
+		t.Errorf("live: got %+v, error %v", st, err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	stop()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	if r, err = OpenReadOnly(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if n := countGood(t, r); n != 20 {
+		t.Errorf("closed: got %d records, want 20", n)
+	}
+}
+
+func TestBoundBytes(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var told [][2]uint64
+	log := &logCount{}
+	cfg := Config{MaxBytes: minBytes, Log: log.logger(), OnLost: func(output string, first, last uint64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if output != "behind" {
+			t.Errorf("output %q lost %d to %d", output, first, last)
+		}
+		told = append(told, [2]uint64{first, last})
+	}}
+	dir := t.TempDir()
+	q, stop := started(t, dir, cfg)
+	ctx := context.Background()
+	for _, name := range []string{"behind", "ahead"} {
+		if _, err := q.Attach(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const total = 80000
+	for n := 1000; n <= total; n += 1000 {
+		fill(t, q, 1000)
+		if err := q.Commit(ctx, "ahead", Progress{Cursor: uint64(n), Runs: []Run{{N: 1000, Outcome: "sent", Rule: fmt.Sprint(n)}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := q.Status(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.First < total/4 || st.Last != total || st.Events != st.Last-st.First+1 || st.Bytes > minBytes+2<<20 {
+		t.Errorf("got %+v", st)
+	}
+	for i := range st.Outputs {
+		st.Outputs[i].Oldest, st.Outputs[i].Updated = time.Time{}, time.Time{}
+	}
+	want := []OutputStatus{{Name: "ahead", Cursor: total}, {Name: "behind", Waiting: st.Events, Lost: st.First - 1}}
+	if !reflect.DeepEqual(st.Outputs, want) {
+		t.Errorf("got outputs %+v, want %+v", st.Outputs, want)
+	}
+	if n := countGood(t, q); n != st.Events {
+		t.Errorf("got %d records, want %d", n, st.Events)
+	}
+	if rows, err := countRows(dir, "deliveries"); err != nil || rows > 4+int64(st.Events)/1000 {
+		t.Errorf("got %d rows in deliveries, error %v", rows, err)
+	}
+	stop()
+	mu.Lock()
+	defer mu.Unlock()
+	next := uint64(1)
+	for _, r := range told {
+		if r[0] != next {
+			t.Errorf("told of %v, want it to begin at %d", told, next)
+		}
+		next = r[1] + 1
+	}
+	if next != st.First || len(told) != 2 {
+		t.Errorf("told of %v, want two ranges up to %d", told, st.First-1)
+	}
+	if a, b := log.count("queue is full, events are given up that an output has not sent"), log.count("queue gave up events"); a != 1 || b != 1 {
+		t.Errorf("logged %d beginnings and %d ends, want one each", a, b)
+	}
+}
+
+func countRows(dir, table string) (int64, error) {
+	c, err := openReader(dbPath(dir))
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	return queryInt(c, "SELECT count(*) FROM "+table)
+}
+
+func TestBoundAgeAndSpaceGivenBack(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now := time.Now()
+	dir := t.TempDir()
+	q, stop := started(t, dir, Config{MaxAge: 1, Now: func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return now.Add(-time.Hour)
+	}})
+	ctx := context.Background()
+	fill(t, q, 60000)
+	full, err := q.Status(ctx)
+	if err != nil || full.Events != 60000 {
+		t.Fatalf("got %+v, error %v", full, err)
+	}
+	mu.Lock()
+	now = now.Add(2 * time.Hour)
+	mu.Unlock()
+	// The writer tidies up when it is idle; there is nothing to wait on but the result.
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		st, err := q.Status(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Events == 0 && st.Bytes < full.Bytes/2 {
+			if st.First != 60000 || st.Last != 60000 {
+				t.Errorf("got %+v", st)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got %+v", st)
+		}
+		if err := q.Wait(ctxFor(t, 50*time.Millisecond), 1<<60); err == nil {
+			t.Fatal("got a record out of nothing")
+		}
+	}
+	stop()
+	q, stop = started(t, dir, Config{})
+	defer stop()
+	rec := &Record{Received: now}
+	if err := q.Append(ctx, rec); err != nil || rec.Seq != 60001 {
+		t.Errorf("got number %d, error %v, want 60001", rec.Seq, err)
+	}
+}
+
+func ctxFor(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// A worker may have records in hand that are given up meanwhile; what it then finished was not lost.
+func TestLostButSent(t *testing.T) {
+	t.Parallel()
+	q, stop := started(t, t.TempDir(), Config{MaxBytes: minBytes})
+	defer stop()
+	ctx := context.Background()
+	if _, err := q.Attach(ctx, "noc"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, q, 40000)
+	st, err := q.Status(ctx)
+	if err != nil || st.First < 1000 {
+		t.Fatalf("got %+v, error %v", st, err)
+	}
+	// 300 are finished, the rest of what was given up is never seen.
+	if err := q.Commit(ctx, "noc", Progress{Cursor: 300, Runs: []Run{{N: 300, Outcome: "sent"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Commit(ctx, "noc", Progress{Cursor: st.First, Runs: []Run{{N: 1, Outcome: "sent"}}}); err != nil {
+		t.Fatal(err)
+	}
+	lost := st.First - 1 - 300
+	if st, err = q.Status(ctx); err != nil || st.Outputs[0].Lost != lost {
+		t.Errorf("got %+v, error %v, want %d lost", st.Outputs, err, lost)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	q, stop := started(t, t.TempDir(), Config{})
+	defer stop()
+	ctx := context.Background()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	add := func(from, to int) {
+		for i := from; i <= to; i++ {
+			if err := q.Append(ctx, &Record{Received: start.Add(time.Duration(i) * time.Hour), Body: fmt.Appendf(nil, "<%d>", i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	attach := func(name string) {
+		if _, err := q.Attach(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit := func(name string, cursor uint64, runs ...Run) {
+		if err := q.Commit(ctx, name, Progress{Cursor: cursor, Runs: runs}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attach("noc")
+	attach("old")
+	add(1, 3)
+	attach("late")
+	add(4, 600)
+	commit("noc", 2, Run{1, "sent", "a"}, Run{1, "dropped", "b"})
+	commit("noc", 5, Run{2, "dropped", "b"}, Run{1, "sent", "a"})
+	commit("late", 5, Run{2, "failed", ""})
+	commit("old", 4, Run{3, "sent", "c"}) // one less than the cursor moves
+	if err := q.Detach(ctx, "old"); err != nil {
+		t.Fatal(err)
+	}
+	list := func(query Query) (got []string) {
+		t.Helper()
+		if err := q.History(ctx, query, func(it Item) error {
+			line := fmt.Sprint(it.Seq)
+			for _, o := range it.Outcomes {
+				line += " " + strings.Join([]string{o.Output, o.Outcome, o.Rule}, "/")
+			}
+			got = append(got, line)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := []string{
+		"1 noc/sent/a old/lost/", "2 noc/dropped/b old/sent/c", "3 noc/dropped/b old/sent/c",
+		"4 late/failed/ noc/dropped/b old/sent/c", "5 late/failed/ noc/sent/a", "6 late/waiting/ noc/waiting/",
+	}
+	for _, tc := range []struct {
+		name string
+		q    Query
+		want []string
+	}{
+		{"limit", Query{Limit: 6}, first},
+		{"newest of a range", Query{Newest: true, After: 3, Before: 6}, []string{first[4], first[3]}},
+		{"newest", Query{Newest: true, Limit: 1}, []string{"600 late/waiting/ noc/waiting/"}},
+		{"time", Query{From: start.Add(2 * time.Hour), To: start.Add(4 * time.Hour)}, first[1:3]},
+		{"time, newest first", Query{From: start.Add(2 * time.Hour), To: start.Add(4 * time.Hour), Newest: true}, []string{first[2], first[1]}},
+		{"before everything", Query{To: start}, nil},
+		{"after everything", Query{From: start.Add(601 * time.Hour)}, nil},
+		{"text", Query{Contains: "<6>"}, first[5:6]},
+	} {
+		if got := list(tc.q); !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
+		}
+	}
+	if got := len(list(Query{})); got != 600 {
+		t.Errorf("everything: got %d, want 600", got)
+	}
+	enough := errors.New("enough")
+	if err := q.History(ctx, Query{}, func(Item) error { return enough }); err != enough {
+		t.Errorf("got %v, want the callback's error", err)
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	t.Parallel()
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Error(err)
+	}
+	err := Config{MaxBytes: 1 << 20, MaxAge: 5}.Validate()
+	want := "max_bytes: 1MiB is too small: at least 8MiB, or 0 for no bound\nmax_age: 5ns is too short: at least 1m, or 0 for no bound"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// The format that the sqlite3 program and scripts of operators see.
+func TestTables(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	q, stop := started(t, dir, Config{})
+	defer stop()
+	ctx := context.Background()
+	if _, err := q.Attach(ctx, "noc"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, q, 13)
+	if err := q.Commit(ctx, "noc", Progress{Cursor: 13, Runs: []Run{{12, "sent", "everything else"}, {1, "dropped", "client churn"}}}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := openReader(filepath.Join(dir, dbFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var got []string
+	if err := sqlitex.Execute(c, "SELECT output, first, last, runs FROM deliveries", &sqlitex.ExecOptions{
+		ResultFunc: func(st *sqlite.Stmt) error {
+			got = append(got, fmt.Sprint(st.ColumnText(0), st.ColumnInt(1), " ", st.ColumnInt(2), st.ColumnText(3)))
+			return nil
+		}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{`noc1 13[[12,"sent","everything else"],[1,"dropped","client churn"]]`}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
