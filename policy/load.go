@@ -1,0 +1,219 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/gluster-trapgw/gluster-trapgw/conffile"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+// An Option tells Load more about the world, so that it finds more mistakes.
+type Option func(*loader)
+
+// KnownEvents gives the names that events can have. An event matcher without wildcards must be one of them.
+func KnownEvents(names []string) Option { return func(l *loader) { l.events = names } }
+
+// KnownGroups gives the groups of events. A group matcher without wildcards must be one of them.
+func KnownGroups(names []string) Option { return func(l *loader) { l.groups = names } }
+
+// Load reads a policy file. The outputs are the names that send_to may use; nil when they are not known, and
+// then send_to is not checked. The error holds every mistake of the file, as conffile.Problems.
+func Load(file string, data []byte, outputs []string, opts ...Option) (*Policy, error) {
+	var f policyFile
+	doc, err := conffile.Decode(file, data, &f)
+	if doc == nil {
+		return nil, err
+	}
+	l := &loader{doc: doc, outputs: outputs, names: map[string]string{}}
+	for _, o := range opts {
+		o(l)
+	}
+	p := &Policy{}
+	for i := range f.Rules {
+		p.rules = append(p.rules, l.rule(fmt.Sprintf("rules[%d]", i), &f.Rules[i]))
+	}
+	if err := doc.Locate(errors.Join(l.errs...)); err != nil {
+		return nil, err
+	}
+	p.index(l.events)
+	return p, nil
+}
+
+// index finds for each event that is known or named in a rule the rules that its name fits, so that deciding
+// about it tries no other and compares no names.
+func (p *Policy) index(known []string) {
+	p.byEvent = map[string][]*rule{}
+	for _, name := range known {
+		p.byEvent[name] = nil
+	}
+	for _, r := range p.rules {
+		all := true
+		for _, e := range r.event {
+			if all = all && e.kind == literal; e.kind == literal {
+				p.byEvent[e.lit] = nil
+			}
+		}
+		if len(r.event) == 0 || !all {
+			p.others = append(p.others, r)
+		}
+	}
+	for name := range p.byEvent {
+		for _, r := range p.rules {
+			if r.fitsEvent(name) {
+				p.byEvent[name] = append(p.byEvent[name], r)
+			}
+		}
+	}
+}
+
+// policyFile is the file as users write it.
+type policyFile struct {
+	Rules []ruleSource `yaml:"rules"`
+}
+
+type ruleSource struct {
+	Name     string      `yaml:"name"`
+	Match    matchSource `yaml:"match"`
+	Drop     bool        `yaml:"drop"`
+	SendTo   texts       `yaml:"send_to"`
+	Severity string      `yaml:"severity"`
+}
+
+type matchSource struct {
+	Event    texts            `yaml:"event"`
+	Group    texts            `yaml:"group"`
+	Severity texts            `yaml:"severity"`
+	State    texts            `yaml:"state"`
+	Node     texts            `yaml:"node"`
+	Volume   texts            `yaml:"volume"`
+	Brick    texts            `yaml:"brick"`
+	Peer     texts            `yaml:"peer"`
+	Subvol   texts            `yaml:"subvol"`
+	Message  map[string]texts `yaml:"message"`
+}
+
+// texts is one text or a list of them.
+type texts []string
+
+// UnmarshalYAML reads either form.
+func (t *texts) UnmarshalYAML(unmarshal func(any) error) error {
+	var one string
+	if unmarshal(&one) == nil {
+		*t = texts{one}
+		return nil
+	}
+	return unmarshal((*[]string)(t))
+}
+
+// loader compiles rules and collects their mistakes.
+type loader struct {
+	doc     *conffile.Doc
+	outputs []string
+	events  []string
+	groups  []string
+	names   map[string]string // of the rules so far, with their paths
+	errs    []error
+}
+
+func (l *loader) add(path, format string, args ...any) {
+	l.errs = append(l.errs, conffile.At(path, format, args...))
+}
+
+func (l *loader) has(path string) bool {
+	_, ok := l.doc.Line(path)
+	return ok
+}
+
+// given reports whether the key at path has a value. A key without one is a mistake: it would quietly match
+// everything or do nothing.
+func (l *loader) given(path string, values int, help string) bool {
+	if values == 0 && l.has(path) {
+		l.add(path, "empty: %s", help)
+	}
+	return values > 0
+}
+
+// item is the path of one of several values; a single text has no index.
+func (l *loader) item(path string, i int) string {
+	if sub := fmt.Sprintf("%s[%d]", path, i); l.has(sub) {
+		return sub
+	}
+	return path
+}
+
+func (l *loader) rule(path string, src *ruleSource) *rule {
+	r := &rule{decision: Decision{Rule: src.Name, Dropped: src.Drop}}
+	r.decision.Line, _ = l.doc.Line(path)
+	l.name(path+".name", src.Name)
+	l.match(path+".match", &src.Match, r)
+
+	sends := l.given(path+".send_to", len(src.SendTo), `name an output, or "*" for all; to send nowhere write drop: true`)
+	if sends {
+		r.decision.SendTo = l.sendTo(path+".send_to", src.SendTo)
+	}
+	sets := l.given(path+".severity", len(src.Severity), "name a severity, or remove the key")
+	if sets {
+		r.decision.Severity = l.severity(path+".severity", src.Severity)
+	}
+	switch {
+	case src.Drop && sends:
+		l.add(path+".send_to", "the rule drops the event, so it cannot be sent: remove drop or send_to")
+	case src.Drop && sets:
+		l.add(path+".severity", "the rule drops the event, so nobody sees the severity: remove drop or severity")
+	case !src.Drop && !l.has(path+".send_to") && !l.has(path+".severity"):
+		l.add(path, "the rule has no action: add drop: true, send_to: or severity:")
+	}
+	return r
+}
+
+func (l *loader) name(path, name string) {
+	first, taken := l.names[name]
+	switch {
+	case strings.TrimSpace(name) == "":
+		l.add(path, "missing: give the rule a name, by which history shows it")
+	case len(name) > 100 || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		l.add(path, "%.40q is not a name: use at most 100 octets on one line", name)
+	case taken:
+		line, _ := l.doc.Line(first)
+		l.add(path, "%q is the name of the rule on line %d already: give each its own", name, line)
+	default:
+		l.names[name] = path
+	}
+}
+
+func (l *loader) sendTo(path string, names []string) []string {
+	all := false
+	for i, name := range names {
+		switch {
+		case name == "*":
+			all = true
+		case l.outputs == nil || slices.Contains(l.outputs, name):
+		case len(l.outputs) == 0:
+			l.add(l.item(path, i), "%q is not an output: the configuration has none", name)
+		default:
+			hint := ""
+			if s := conffile.Suggest(name, l.outputs); s != "" {
+				hint = fmt.Sprintf("did you mean %q? ", s)
+			}
+			l.add(l.item(path, i), "%q is not an output: %sthe outputs are %s", name, hint, strings.Join(l.outputs, ", "))
+		}
+	}
+	if all {
+		return nil
+	}
+	return names
+}
+
+func (l *loader) severity(path, name string) translate.Severity {
+	s, ok := translate.ParseSeverity(name)
+	if !ok {
+		l.add(path, "%q is not a severity%s", name, conffile.DidYouMean(name, translate.Severities))
+	} else if s == translate.Cleared {
+		l.add(path, `"cleared" would end an alarm that is not over: use informational, or drop: true`)
+	}
+	return s
+}
