@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,27 +49,6 @@ func translateBody(t testing.TB, tr *Translator, body string) *Notification {
 	}
 	ev.Seq, ev.Received, ev.Input, ev.Remote = 7, time.Unix(1795390000, 0), "webhook", "198.51.100.9"
 	return tr.Translate(&ev)
-}
-
-// The MIB and the catalogue each say something about every event; neither may know one that the other does not.
-func TestCatalogueAndMIBNameTheSameEvents(t *testing.T) {
-	m, err := mibs.Load("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := LoadCatalogue()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want []string
-	for _, n := range m.Notifications() {
-		if n.Event != "" {
-			want = append(want, n.Event)
-		}
-	}
-	if got := c.EventNames(); strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("catalogue and MIB differ:\n got %v\nwant %v", got, want)
-	}
 }
 
 func TestEvents(t *testing.T) {
@@ -116,68 +98,6 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// Every pair of the event list: a clear must carry the key of its raise, or match it with * for what it does not know.
-func TestPairsShareTheirKey(t *testing.T) {
-	tr := newTranslator(t, testCluster)
-	c := tr.Catalogue()
-	f, err := os.Open("testdata/pairs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	pairs := 0
-	for s := bufio.NewScanner(f); s.Scan(); pairs++ {
-		raise, clear, _ := strings.Cut(s.Text(), " ")
-		class := c.Entry(raise).Raises
-		if class == "" {
-			t.Errorf("%s has a clear but raises nothing", raise)
-			continue
-		}
-		// What ends a raise either names its class, or stands for a lesser state of the same class.
-		found := c.Entry(clear).Raises == class
-		for _, cl := range c.Entry(clear).Clears {
-			found = found || cl.Class == class
-		}
-		if !found {
-			t.Errorf("%s does not clear %s (class %s)", clear, raise, class)
-		}
-	}
-	if pairs < 50 {
-		t.Errorf("only %d pairs in the list", pairs)
-	}
-}
-
-func TestKeysOfBothSides(t *testing.T) {
-	tr := newTranslator(t, testCluster)
-	for _, tt := range []struct{ name, raise, clear string }{
-		{"brick", `{"event":"BRICK_DISCONNECTED","message":{"peer":"gfs2","volume":"gv0","brick":"/b/1"}}`,
-			`{"event":"BRICK_CONNECTED","message":{"peer":"gfs2","volume":"gv0","brick":"/b/1"}}`},
-		{"health check", `{"event":"POSIX_HEALTH_CHECK_FAILED","message":{"op":"open","path":"/b/1/.glusterfs/health_check","error":"x","brick":"gfs2:/b/1 timeout is 20"}}`,
-			`{"event":"BRICK_CONNECTED","message":{"peer":"gfs2","volume":"gv0","brick":"/b/1"}}`},
-		{"peer by UUID", `{"event":"PEER_DISCONNECT","message":{"peer":"gfs2","uuid":"1A6111B8-4f13-4c02-9739-2c473e398b41","state":"x"}}`,
-			`{"event":"PEER_CONNECT","message":{"host":"10.0.0.2","uuid":"1a6111b8-4f13-4c02-9739-2c473e398b41"}}`},
-		{"peer detached by name", `{"event":"PEER_DISCONNECT","message":{"peer":"gfs2","uuid":"1a6111b8-4f13-4c02-9739-2c473e398b41","state":"x"}}`,
-			`{"event":"PEER_DETACH","message":{"host":"gfs2"}}`},
-		{"subvol with a space", `{"event":"AFR_QUORUM_FAIL","message":{"client-pid":"-6"," subvol":"a-b-replicate-0"}}`,
-			`{"event":"AFR_QUORUM_MET","message":{"client-pid":"0","subvol":"a-b-replicate-0"}}`},
-		{"georep before 10", `{"event":"GEOREP_PAUSE","message":{"master":"gv0","slave":"root@far::gv1"}}`,
-			`{"event":"GEOREP_RESUME","message":{"primary":"gv0","secondary":"far::gv1"}}`},
-		{"rejected client", `{"event":"CLIENT_AUTH_REJECT","message":{"client_uid":"CTX_ID:1-PC_NAME:a-b-client-1-RECON_NO:-0","client_identifier":"10.0.0.7:49134","server_identifier":"10.0.0.2:56201","brick_path":"/b/1"},"nodeid":"1a6111b8-4f13-4c02-9739-2c473e398b41"}`,
-			`{"event":"CLIENT_CONNECT","message":{"client_uid":"CTX_ID:2-PC_NAME:a-b-client-1-RECON_NO:-0","client_identifier":"10.0.0.7:49999","server_identifier":"10.0.0.2:56201","brick_path":"/b/1","subdir_mount":"(null)"},"nodeid":"1a6111b8-4f13-4c02-9739-2c473e398b41"}`},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r, c := translateBody(t, tr, tt.raise), translateBody(t, tr, tt.clear)
-			if r.State != Raise || c.State != Clear || r.AlarmKey != c.AlarmKey {
-				t.Errorf("raise is %s %q, clear is %s %q, want equal keys", r.State, r.AlarmKey, c.State, c.AlarmKey)
-			}
-		})
-	}
-	n := translateBody(t, tr, `{"event":"QUOTA_DISABLE","message":{"volume":"gv0"}}`)
-	if n.AlarmKey != "quota/gv0/*" {
-		t.Errorf("key of a clear with fewer parts is %q, want quota/gv0/*", n.AlarmKey)
-	}
-}
-
 func TestTranslate(t *testing.T) {
 	tr := newTranslator(t, testCluster)
 	n := translateBody(t, tr, `{"event":"BRICK_DISCONNECTED","message":{"peer":"gfs2","volume":"gv0","brick":"/bricks/b1","severity":"cleared","oid":"1.2"},"nodeid":"1a6111b8-4f13-4c02-9739-2c473e398b41","ts":1795388845}`)
@@ -195,6 +115,46 @@ func TestTranslate(t *testing.T) {
 		}
 		if !n.Time.Equal(n.Received) || n.TS != -5 || n.NodeAddr.String() != "198.51.100.9" || n.Host() != "198.51.100.9" {
 			t.Errorf("got time %v, ts %d, host %s", n.Time, n.TS, n.Host())
+		}
+	})
+	t.Run("nothing known of the node", func(t *testing.T) {
+		ev := Event{Name: "PEER_DISCONNECT", Received: time.Unix(1795390000, 0), Input: "eventsd", Remote: "198.51.100.9",
+			Message: []Field{{"peer", "gfs3"}, {"uuid", "d99d4578-93c0-410b-9d94-278198626ce6"}}}
+		n := tr.Translate(&ev)
+		if n.NodeAddr.IsValid() || n.Host() != "" || n.Text != "Peer gfs3 is disconnected" {
+			t.Errorf("got %+v, want no node and a text without one", n)
+		}
+	})
+	t.Run("loopback is no node", func(t *testing.T) {
+		for _, remote := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::", "", "x"} {
+			ev := Event{Name: "QUOTA_ENABLE", Input: "webhook", Remote: remote}
+			if n := tr.Translate(&ev); n.NodeAddr.IsValid() {
+				t.Errorf("remote %q gives the address %v, want none", remote, n.NodeAddr)
+			}
+		}
+	})
+	t.Run("times", func(t *testing.T) {
+		received := time.Unix(1795390000, 5)
+		for ts, want := range map[int64]time.Time{1: time.Unix(1, 0), lastTime - 1: time.Unix(lastTime-1, 0), 0: received,
+			-1: received, lastTime: received, math.MaxInt64: received, math.MinInt64: received} {
+			ev := Event{Name: "QUOTA_ENABLE", TS: ts, Received: received}
+			if n := tr.Translate(&ev); !n.Time.Equal(want) || n.Time.Location() != time.UTC || n.TS != ts {
+				t.Errorf("ts %d gives %v, want %v", ts, n.Time, want)
+			}
+		}
+	})
+	t.Run("identity", func(t *testing.T) {
+		ev := Event{Seq: math.MaxUint64}
+		tr := newTranslator(t, Cluster{ID: strings.Repeat("i", maxID)})
+		if n := tr.Translate(&ev); len(n.ID) != 64 {
+			t.Errorf("the longest ID has %d octets, want 64: %s", len(n.ID), n.ID)
+		}
+		m, err := mibs.Load("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(m, Cluster{ID: strings.Repeat("i", maxID+1)}); err == nil {
+			t.Error("a log identity that makes IDs too long is taken")
 		}
 	})
 	t.Run("control characters", func(t *testing.T) {
@@ -216,7 +176,7 @@ func TestCapturesTranslate(t *testing.T) {
 	s.Buffer(nil, 1<<20)
 	bodies := 0
 	for s.Scan() {
-		var c struct{ Body string }
+		var c struct{ Body, Origin string }
 		if err := json.Unmarshal(s.Bytes(), &c); err != nil {
 			t.Fatal(err)
 		}
@@ -225,6 +185,9 @@ func TestCapturesTranslate(t *testing.T) {
 		}
 		bodies++
 		n := translateBody(t, tr, c.Body)
+		if c.Origin == "gluster" && (strings.Contains(n.Text, "?") || n.State == Raise && strings.Contains(n.AlarmKey+"/", "//") && n.AlarmClass != "quota") {
+			t.Errorf("something is missing in %q, key %q: %s", n.Text, n.AlarmKey, c.Body)
+		}
 		if n.Name == "glusterUnknownEvent" {
 			t.Errorf("unknown event in a capture: %s", c.Body)
 		}
@@ -255,32 +218,77 @@ func fieldStrings(n *Notification) []string {
 
 func FuzzTranslate(f *testing.F) {
 	tr := newTranslator(f, testCluster)
-	f.Add([]byte(`{"event":"BRICK_DISCONNECTED","message":{"peer":"gfs2","volume":"gv0","brick":"/b"},"nodeid":null,"ts":1}`))
+	files, err := filepath.Glob("../testdata/events/*.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
+	}
 	f.Add([]byte(`{"event":"X\ud800","message":{"a":[["k","v"],["x"]],"b":{"c":1.5e3}},"ts":99999999999999999999}`))
+	f.Add([]byte("{\"event\":\"VOLUME_SET\",\"message\":{\"name\":\"\xff\u202e\u2028\x7f\u0085\",\"\\u0000\":\"\"},\"nodeid\":\"\\n\"}"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		ev, err := Decode(body)
 		if err != nil {
 			return
 		}
-		// Whatever is accepted must be JSON that the standard library accepts too, with the same name.
-		var ref struct{ Event any }
-		if err := json.Unmarshal(body, &ref); err != nil && utf8.Valid(body) {
-			t.Fatalf("accepted %q, encoding/json says %v", body, err)
-		}
+		ev.Input, ev.Remote = "webhook", "192.0.2.1"
 		n := tr.Translate(&ev)
 		checkClean(t, n)
+		if len(n.AlarmKey) > maxKey || len(n.Event) > 64 || n.Severity == 0 || n.State == 0 || n.OID == "" || n.Text == "" {
+			t.Fatalf("got %+v", n)
+		}
+		ends := tr.Ends(n)
+		if n.State == Clear && len(ends) == 0 && !strings.HasSuffix(n.AlarmKey, "*") && !strings.Contains(n.AlarmKey, "/*/") {
+			t.Fatalf("clear %q ends nothing", n.AlarmKey)
+		}
+		if a, ok := tr.Alarm(n); ok != (n.State == Raise) || ok && a.Key != n.AlarmKey {
+			t.Fatalf("alarm %+v, %v of %+v", a, ok, n)
+		}
 	})
+}
+
+var benchBodies = map[string]string{
+	"brick":  `{"event": "BRICK_DISCONNECTED", "message": {"brick": "/bricks/rep3/b1", "peer": "gfs2", "volume": "rep3"}, "nodeid": "1a6111b8-4f13-4c02-9739-2c473e398b41", "ts": 1795388845}`,
+	"client": `{"event": "CLIENT_CONNECT", "message": {"brick_path": "/bricks/dist/b1", "client_identifier": "10.99.0.1:49009", "client_uid": "CTX_ID:dfb85c7d-6e1f-42d8-a9f1-1af1d565b392-GRAPH_ID:0-PID:30673-HOST:gfs1-PC_NAME:dist-client-0-RECON_NO:-0", "server_identifier": "10.99.0.1:57108", "subdir_mount": "(null)"}, "nodeid": "c6ad9be2-5ce9-46e0-9574-6917a91bcfb6", "ts": 1795388984}`,
+	"peer":   `{"event": "PEER_DISCONNECT", "message": {"peer": "gfs2", "state": "Peer in Cluster", "uuid": "1a6111b8-4f13-4c02-9739-2c473e398b41"}, "nodeid": "c6ad9be2-5ce9-46e0-9574-6917a91bcfb6", "ts": 1795388845}`,
+	"create": `{"event": "VOLUME_CREATE", "message": {"bricks": " gfs1:/bricks/rep3/b1 gfs2:/bricks/rep3/b1 gfs3:/bricks/rep3/b1", "name": "rep3"}, "nodeid": "c6ad9be2-5ce9-46e0-9574-6917a91bcfb6", "ts": 1795388671}`,
+}
+
+// Every output decodes and translates every event; a dozen allocations would show in the drain rate.
+func TestFewAllocations(t *testing.T) {
+	tr := newTranslator(t, testCluster)
+	for name, body := range benchBodies {
+		raw := []byte(body)
+		if allocs := testing.AllocsPerRun(100, func() {
+			ev, err := Decode(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.Translate(&ev)
+		}); allocs >= 12 {
+			t.Errorf("%s takes %v allocations, want less than 12", name, allocs)
+		}
+	}
 }
 
 func BenchmarkDecodeTranslate(b *testing.B) {
 	tr := newTranslator(b, testCluster)
-	body := []byte(`{"event": "BRICK_DISCONNECTED", "message": {"brick": "/bricks/rep3/b1", "peer": "gfs2", "volume": "rep3"}, "nodeid": "1a6111b8-4f13-4c02-9739-2c473e398b41", "ts": 1795388845}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		ev, err := Decode(body)
-		if err != nil {
-			b.Fatal(err)
-		}
-		tr.Translate(&ev)
+	for _, name := range slices.Sorted(maps.Keys(benchBodies)) {
+		body := []byte(benchBodies[name])
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				ev, err := Decode(body)
+				if err != nil {
+					b.Fatal(err)
+				}
+				tr.Translate(&ev)
+			}
+		})
 	}
 }
