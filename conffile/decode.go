@@ -128,8 +128,12 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string, line int) {
 	case reflect.Struct, reflect.Map:
 		d.mapping(n, v, path, line)
 	case reflect.Slice:
+		if one, ok := v.Addr().Interface().(*Texts); ok && n.Kind == yaml.ScalarNode {
+			*one = Texts{n.Value}
+			return
+		}
 		if n.Kind != yaml.SequenceNode {
-			d.add(path, line, "expected a list, got %s", got(n))
+			d.add(path, line, "expected %s, got %s", want(v.Type()), got(n))
 			return
 		}
 		list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
@@ -267,10 +271,11 @@ func setScalar(n *yaml.Node, v reflect.Value) bool {
 	return false
 }
 
-// example words the library types whose own errors name Go functions.
+// example words Texts and the library types whose own errors name Go functions.
 var example = map[reflect.Type]string{
 	reflect.TypeFor[netip.Addr]():     "an address like 192.0.2.11 or 2001:db8::11",
 	reflect.TypeFor[netip.AddrPort](): "an address and port like 192.0.2.11:162 or [2001:db8::11]:162",
+	reflect.TypeFor[Texts]():          "a text or a list of texts",
 	reflect.TypeFor[netip.Prefix]():   "a network like 192.0.2.0/24 or 2001:db8::/32",
 }
 
@@ -279,7 +284,9 @@ func want(t reflect.Type) string {
 	if s := example[t]; s != "" {
 		return s
 	}
-	switch k := t.Kind(); k {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "a list"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int64, reflect.Int:

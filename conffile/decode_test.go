@@ -37,6 +37,8 @@ type site struct {
 	Settings `yaml:",inline"`
 	Ignored  func()                `yaml:"-"`
 	Plain    string                // keyed "plain"
+	SendTo   Texts                 `yaml:"send_to"`
+	Drop     Texts                 `yaml:"drop"`
 	Peers    map[netip.Addr]string `yaml:"peers"`
 }
 
@@ -148,6 +150,8 @@ func TestDecodeValues(t *testing.T) {
 		Labels:   map[label]string{"a": "yes", "b": "1.10"},
 		Tree:     &tree{Name: "root", Sub: map[string]*tree{"x": {Name: "leaf"}, "y": nil}},
 		Settings: Settings{Color: "blue"},
+		SendTo:   Texts{"noc"},
+		Drop:     Texts{"a", "2"},
 		Plain:    "text\n",
 		Peers:    map[netip.Addr]string{netip.MustParseAddr("2001:db8::1"): "gfs9"},
 	}

@@ -45,6 +45,9 @@ func In(path string, err error) error {
 	}
 }
 
+// Texts is a list of texts. A file may write a single one without the brackets.
+type Texts []string
+
 // Duration is a length of time as configuration files write it: 300ms, 30s, 5m, 2h, 7d.
 type Duration time.Duration
 

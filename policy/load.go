@@ -76,37 +76,24 @@ type policyFile struct {
 }
 
 type ruleSource struct {
-	Name     string      `yaml:"name"`
-	Match    matchSource `yaml:"match"`
-	Drop     bool        `yaml:"drop"`
-	SendTo   texts       `yaml:"send_to"`
-	Severity string      `yaml:"severity"`
+	Name     string         `yaml:"name"`
+	Match    matchSource    `yaml:"match"`
+	Drop     bool           `yaml:"drop"`
+	SendTo   conffile.Texts `yaml:"send_to"`
+	Severity string         `yaml:"severity"`
 }
 
 type matchSource struct {
-	Event    texts            `yaml:"event"`
-	Group    texts            `yaml:"group"`
-	Severity texts            `yaml:"severity"`
-	State    texts            `yaml:"state"`
-	Node     texts            `yaml:"node"`
-	Volume   texts            `yaml:"volume"`
-	Brick    texts            `yaml:"brick"`
-	Peer     texts            `yaml:"peer"`
-	Subvol   texts            `yaml:"subvol"`
-	Message  map[string]texts `yaml:"message"`
-}
-
-// texts is one text or a list of them.
-type texts []string
-
-// UnmarshalYAML reads either form.
-func (t *texts) UnmarshalYAML(unmarshal func(any) error) error {
-	var one string
-	if unmarshal(&one) == nil {
-		*t = texts{one}
-		return nil
-	}
-	return unmarshal((*[]string)(t))
+	Event    conffile.Texts            `yaml:"event"`
+	Group    conffile.Texts            `yaml:"group"`
+	Severity conffile.Texts            `yaml:"severity"`
+	State    conffile.Texts            `yaml:"state"`
+	Node     conffile.Texts            `yaml:"node"`
+	Volume   conffile.Texts            `yaml:"volume"`
+	Brick    conffile.Texts            `yaml:"brick"`
+	Peer     conffile.Texts            `yaml:"peer"`
+	Subvol   conffile.Texts            `yaml:"subvol"`
+	Message  map[string]conffile.Texts `yaml:"message"`
 }
 
 // loader compiles rules and collects their mistakes.

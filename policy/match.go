@@ -16,21 +16,18 @@ func (l *loader) match(path string, src *matchSource, r *rule) {
 	const help = "give a pattern, or remove the key to match all"
 	fields := []struct {
 		field field
-		texts texts
+		texts conffile.Texts
 	}{
 		{byGroup, src.Group}, {byVolume, src.Volume}, {byNode, src.Node}, {byPeer, src.Peer}, {byBrick, src.Brick}, {bySubvol, src.Subvol},
 	}
-	given := l.given(path+".event", len(src.Event), help)
-	if given {
+	if l.given(path+".event", len(src.Event), help) {
 		r.event = l.patterns(path+".event", src.Event)
 		l.knownEvents(path+".event", r.event)
 	}
 	if l.given(path+".severity", len(src.Severity), help) {
-		given = true
 		r.matchers = append(r.matchers, l.severities(path+".severity", src.Severity))
 	}
 	if l.given(path+".state", len(src.State), help) {
-		given = true
 		r.matchers = append(r.matchers, l.states(path+".state", src.State))
 	}
 	for _, f := range fields {
@@ -38,7 +35,6 @@ func (l *loader) match(path string, src *matchSource, r *rule) {
 		if !l.given(sub, len(f.texts), help) {
 			continue
 		}
-		given = true
 		m := matcher{field: f.field, patterns: l.patterns(sub, f.texts)}
 		switch f.field {
 		case byGroup:
@@ -49,7 +45,6 @@ func (l *loader) match(path string, src *matchSource, r *rule) {
 		r.matchers = append(r.matchers, m)
 	}
 	if l.given(path+".message", len(src.Message), help) {
-		given = true
 		for _, key := range slices.Sorted(maps.Keys(src.Message)) {
 			sub := path + ".message." + key
 			if strings.TrimSpace(key) == "" {
@@ -64,7 +59,8 @@ func (l *loader) match(path string, src *matchSource, r *rule) {
 			r.matchers = append(r.matchers, matcher{field: byMessage, key: strings.TrimSpace(key), patterns: l.patterns(sub, src.Message[key])})
 		}
 	}
-	if !given {
+	named := func(name string) bool { return l.has(path + "." + name) }
+	if !named("event") && !slices.ContainsFunc(fieldNames[:], named) {
 		l.given(path, 0, "add a matcher, or remove the key to match all")
 	}
 }

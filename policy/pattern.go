@@ -16,7 +16,7 @@ type patterns []pattern
 type pattern struct {
 	text string // as written
 	kind kind
-	lit  string // literal, prefix, suffix
+	lit  string // of literal, prefix, suffix
 	glob []token
 	re   *regexp.Regexp
 }
@@ -79,7 +79,7 @@ func (p *pattern) match(s string) bool {
 
 // compile makes a pattern of its written form.
 func compile(text string) (pattern, error) {
-	p := pattern{text: text}
+	p := pattern{text: text, kind: glob}
 	if len(text) >= 2 && text[0] == '/' && text[len(text)-1] == '/' {
 		src := text[1 : len(text)-1]
 		if src == "" {
@@ -120,7 +120,7 @@ func compile(text string) (pattern, error) {
 	case stars == 1 && tokens[0].kind == anyRunes:
 		p.kind = suffix
 	default:
-		p.kind, p.glob = glob, tokens
+		p.glob = tokens
 	}
 	return p, nil
 }
