@@ -53,16 +53,19 @@ func checkValues(t *testing.T, mib *mibs.MIB, p *gosnmp.SnmpPacket, n *translate
 			order = append(order, v.Name)
 		}
 	}
-	for i, obj := range objects {
-		if i >= len(order) || order[i] != obj.OID {
-			t.Fatalf("object %d is not %s", i, obj.Name)
-		}
-	}
 	value := func(name string) any {
 		obj, _ := mib.Object(name)
 		return got[obj.OID]
 	}
 	cut := value(truncated) != nil
+	for i, obj := range objects {
+		if i >= len(mib.Unknown().Objects) && cut {
+			break
+		}
+		if i >= len(order) || order[i] != obj.OID {
+			t.Fatalf("object %d is not %s", i, obj.Name)
+		}
+	}
 	for name, want := range map[string]string{"gtgEvClusterId": n.Cluster, "gtgEvVolume": n.Volume, message: n.Text,
 		alarmKey: n.AlarmKey, "gtgEvBrick": n.Brick, raw: n.Raw} {
 		have, there := value(name).([]byte)

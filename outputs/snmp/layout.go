@@ -75,6 +75,7 @@ type slot struct {
 	max  int  // octets
 	text bool // UTF-8; else a DateAndTime
 	more bool // one of extras
+	tail bool // an object of few notification types, after those that all types have
 	cost int  // octets around the value, at least: what leaving it out saves
 	get  func(n *translate.Notification) string
 	num  func(n *translate.Notification) (uint32, bool)
@@ -124,8 +125,10 @@ func layouts(mib *mibs.MIB) (map[string]*layout, error) {
 	for _, n := range mib.Notifications() {
 		l := &layout{}
 		have := map[string]bool{}
-		for _, o := range n.Objects {
-			l.objects = append(l.objects, newSlot(o))
+		for i, o := range n.Objects {
+			s := newSlot(o)
+			s.tail = i >= len(mib.Unknown().Objects)
+			l.objects = append(l.objects, s)
 			have[o.Name] = true
 		}
 		for _, e := range extras {

@@ -8,7 +8,8 @@ import (
 )
 
 // trim makes a packet of size octets fit into the limit: it leaves out the raw body, then the other extras from the
-// last to the first, then cuts the message, then drops the address, then cuts the key and the names. It measures the
+// last to the first, then cuts the message, then drops the address, then the figures
+// that only the gateway's own notifications have, then cuts the key and the names. It measures the
 // encoded packet after each round, and takes away in one round all that the measured excess needs, so that one round
 // is mostly enough. What does not fit even then is sent as it is.
 func (o *Output) trim(p *packet, s *scratch, data []byte, tag uint64) ([]byte, uint64, error) {
@@ -48,6 +49,11 @@ func (s *scratch) shrink(excess int) bool {
 	took += s.cutTo(message, 0, excess-took)
 	if last := len(s.vars) - 1; took < excess && s.vars[last].Type == gosnmp.IPAddress {
 		took += s.drop(last)
+	}
+	for i := len(s.vars) - 1; i >= 0 && took < excess; i-- {
+		if sl := s.slots[i]; sl != nil && sl.tail {
+			took += s.drop(i)
+		}
 	}
 	if took < excess { // to one fixed length: see cutKey
 		took += s.cutTo(alarmKey, shortKey, math.MaxInt32)
