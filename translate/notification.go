@@ -21,7 +21,7 @@ type Notification struct {
 	Severity   Severity
 	State      AlarmState
 	AlarmClass string // catalogue alarm class, "brick", "peer"; empty for stateless events
-	AlarmKey   string // identity of the alarm, equal for a raise and its clear; empty for stateless events
+	AlarmKey   string // identity, equal for a raise and its clear, * for what a clear does not know; empty for stateless events
 
 	Cluster  string     // configured cluster name
 	NodeID   string     // UUID, may be empty
