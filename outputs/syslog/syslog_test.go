@@ -1,0 +1,368 @@
+package syslog
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/influxdata/go-syslog/v3/rfc5424"
+
+	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+	"github.com/gluster-trapgw/gluster-trapgw/outputs/syslog/syslogtest"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+var env = Env{Root: "1.3.6.1.4.1.32473.1", Version: "1.2.3"}
+
+func sample() *translate.Notification {
+	return &translate.Notification{
+		ID: "q1-7", Seq: 7, Event: "BRICK_DISCONNECTED", Name: "glusterBrickDisconnected", OID: ".1.3.6.1.4.1.32473.1.1.1.0.1077",
+		Group: "brick", Time: time.Unix(1795388845, 0), Severity: translate.Critical, State: translate.Raise, AlarmClass: "brick",
+		AlarmKey: `brick/gfs2:/b "1"]\`, Cluster: "prod", NodeID: "1a6111b8-4f13-4c02-9739-2c473e398b41", NodeName: "gfs2",
+		NodeAddr: netip.MustParseAddr("192.0.2.12"), Volume: "gv0", Brick: `gfs2:/b "1"]\`,
+		Text: "Brick größer 日本 is down", Fields: []translate.Field{{Key: "brick", Value: `/b "1"]\`}, {Key: "a=b ]c", Value: "x"}},
+	}
+}
+
+func newOutput(t testing.TB, cfg Config) *Output {
+	t.Helper()
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	o, err := New(cfg, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o
+}
+
+func config(target string) Config {
+	c := DefaultConfig()
+	c.Target = target
+	return c
+}
+
+func render(t testing.TB, o *Output, n *translate.Notification, ord uint64) string {
+	t.Helper()
+	m, err := o.Render(n, ord)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(m.Data)
+}
+
+func TestMessage(t *testing.T) {
+	o := newOutput(t, config("udp://127.0.0.1:514"))
+	got := render(t, o, sample(), 1)
+	want := `<153>1 2026-11-22T23:07:25Z gfs2 gluster - BRICK_DISCONNECTED ` +
+		`[gluster@32473 brick="/b \"1\"\]\\" a_b__c="x"]` +
+		`[trapgw@32473 event="BRICK_DISCONNECTED" severity="critical" cluster="prod" node="gfs2" nodeId="1a6111b8-4f13-4c02-9739-2c473e398b41" volume="gv0" brick="gfs2:/b \"1\"\]\\" alarmState="raise" alarmKey="brick/gfs2:/b \"1\"\]\\" id="q1-7" truncated="true"]` +
+		`[alarm resource="brick/gfs2:/b \"1\"\]\\" probableCause="softwareProgramAbnormallyTerminated" perceivedSeverity="critical" eventType="processingErrorAlarm" trendIndication="moreSevere"]` +
+		`[origin ip="192.0.2.12" enterpriseId="32473" software="gluster-trapgw" swVersion="1.2.3"][meta sequenceId="1"]` +
+		`[snmp v1="1.3.6.1.6.3.1.1.4.1.0" l1="snmpTrapOID.0" o1="1.3.6.1.4.1.32473.1.1.1.0.1077"] Brick größer 日本 is down`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if r := parse([]byte(got)); r.Err != nil || r.SD["gluster@32473"]["brick"] != `/b "1"]\` || r.Text != "Brick größer 日本 is down" || r.Severity != "alert" {
+		t.Errorf("the strict parser reads %+v", r)
+	}
+}
+
+func TestHeaderFallbacks(t *testing.T) {
+	cfg := config("udp://127.0.0.1:514")
+	cfg.BOM = true
+	o := newOutput(t, cfg)
+	n := &translate.Notification{Event: "X", ID: "i", OID: ".1.2", Severity: translate.Informational, State: translate.Stateless, Time: time.Unix(0, 1500)}
+	if got := render(t, o, n, 1<<31); !strings.HasPrefix(got, "<158>1 1970-01-01T00:00:00.000001Z - gluster - X [trapgw@32473 ") ||
+		!strings.Contains(got, `sequenceId="1"`) || !strings.HasSuffix(got, " \xef\xbb\xbf") {
+		t.Errorf("got %q", got)
+	}
+	n.NodeID = "a b"
+	if got := render(t, o, n, 1); !strings.Contains(got, " a_b gluster ") {
+		t.Errorf("got %q", got)
+	}
+	n.Time = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)
+	if got := render(t, o, n, 1); !strings.HasPrefix(got, "<158>1 - ") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Truncation is marked and never leaves half a character or a broken frame.
+func TestMaxSize(t *testing.T) {
+	for _, size := range []int{480, 481, 482, 600, 900, 2048} {
+		cfg := config("udp://127.0.0.1:514")
+		cfg.MaxSize = 480
+		o := newOutput(t, cfg)
+		o.enc.maxSize = size
+		n := sample()
+		n.Text = strings.Repeat("日本", 400)
+		got := render(t, o, n, 1)
+		r := parse([]byte(got))
+		if len(got) > size || r.Err != nil || !utf8.ValidString(got) {
+			t.Errorf("limit %d: %d octets, parser says %v", size, len(got), r.Err)
+		}
+		own := r.SD["trapgw@32473"]
+		if own["truncated"] != "true" || own["id"] != "q1-7" || !strings.HasSuffix(r.Text, "…") {
+			t.Errorf("limit %d: got %s", size, got)
+		}
+	}
+}
+
+func TestMsgIDIsStableAndUnique(t *testing.T) {
+	for event, want := range map[string]string{
+		"BRICK_DISCONNECTED":                        "BRICK_DISCONNECTED",
+		"SNAPSHOT_SCHEDULER_SCHEDULE_DELETE_FAILED": "SNAP_SCHED_JOB_DELETE_FAILED",
+		"VOLUME_REMOVE_BRICK_COMMIT_FAILED":         "VOL_REMOVE_BRICK_COMMIT_FAILED",
+		"SOME_NEW_EVENT_WITH_A_VERY_LONG_NAME_1":    "SOME_NEW_EVENT_WITH_A_V~8ab9d1a2",
+	} {
+		if got := MsgID(event); got != want {
+			t.Errorf("MsgID(%s) = %s, want %s", event, got, want)
+		}
+	}
+	c, err := translate.LoadCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, name := range c.EventNames() {
+		id := MsgID(name)
+		if len(id) > 32 || seen[id] != "" {
+			t.Errorf("%s and %s share %s", name, seen[id], id)
+		}
+		seen[id] = name
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, tt := range []struct {
+		name, key string
+		change    func(*Config)
+	}{
+		{"no target", "target", func(c *Config) { c.Target = "" }},
+		{"no scheme", "target", func(c *Config) { c.Target = "192.0.2.1:514" }},
+		{"unknown transport", "target", func(c *Config) { c.Target = "sctp://192.0.2.1:514" }},
+		{"no port", "target", func(c *Config) { c.Target = "udp://192.0.2.1" }},
+		{"path", "target", func(c *Config) { c.Target = "udp://192.0.2.1:514/x" }},
+		{"facility", "facility", func(c *Config) { c.Facility = "local8" }},
+		{"app name", "app_name", func(c *Config) { c.AppName = "a b" }},
+		{"size", "max_size", func(c *Config) { c.MaxSize = 100 }},
+		{"rate", "rate", func(c *Config) { c.Rate = -1 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := config("udp://127.0.0.1:514")
+			tt.change(&c)
+			if err := c.Validate(); err == nil || !strings.HasPrefix(err.Error(), tt.key+": ") {
+				t.Errorf("got %v, want a mistake at %s", err, tt.key)
+			}
+		})
+	}
+}
+
+// Whatever comes in, what goes out parses strictly and carries the same values.
+func FuzzRender(f *testing.F) {
+	o := newOutput(f, config("tcp://127.0.0.1:601"))
+	f.Add("BRICK", "node", "vol", "k", "v", "text", int64(5), uint8(3))
+	f.Add("B\n", "n o", "\xff]\"\\", "=] \"", "a\x00\u2028\u202e", "x\n<34>1 forged", int64(-1), uint8(200))
+	f.Fuzz(func(t *testing.T, event, node, volume, key, value, text string, ts int64, severity uint8) {
+		n := &translate.Notification{Event: event, NodeName: node, Volume: volume, Text: text, ID: "id", OID: ".1.3", Time: time.Unix(ts, 0),
+			Severity: translate.Severity(severity), State: translate.AlarmState(severity%4 + 1), AlarmKey: volume,
+			Fields: []translate.Field{{Key: key, Value: value}}}
+		m, err := o.Render(n, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsFunc(string(m.Data), func(r rune) bool { return r < 0x20 || r == 0x7f }) || !utf8.Valid(m.Data) {
+			t.Fatalf("control characters or bad UTF-8 in %q", m.Data)
+		}
+		parsed, err := rfc5424.NewParser().Parse(m.Data)
+		if err != nil {
+			t.Fatalf("%v: %q", err, m.Data)
+		}
+		msg := parsed.(*rfc5424.SyslogMessage)
+		sd := *msg.StructuredData
+		if len(m.Data) < defaultTCPSize-8 {
+			if got := sd["gluster@32473"]; len(got) != 1 {
+				t.Fatalf("fields %q of %q", got, m.Data)
+			}
+			for _, got := range sd["gluster@32473"] {
+				if got != translate.Clean(value) {
+					t.Fatalf("value is %q, want %q", got, translate.Clean(value))
+				}
+			}
+			if got := sd["trapgw@32473"]["volume"]; got != translate.Clean(volume) {
+				t.Fatalf("volume is %q, want %q", got, translate.Clean(volume))
+			}
+			if want := translate.Clean(text); want != "" && strings.TrimLeft(*msg.Message, " ") != strings.TrimLeft(want, " ") {
+				t.Fatalf("text is %q, want %q", *msg.Message, want)
+			}
+		}
+		for id := range sd {
+			if !slices.Contains([]string{"gluster@32473", "trapgw@32473", "alarm", "origin", "meta", "snmp"}, id) {
+				t.Fatalf("forged structured data %q in %q", id, m.Data)
+			}
+		}
+	})
+}
+
+func batch(t testing.TB, o *Output, from, n int) []outputs.Message {
+	t.Helper()
+	var msgs []outputs.Message
+	for i := from; i < from+n; i++ {
+		s := sample()
+		s.ID = fmt.Sprintf("id-%d", i)
+		m, err := o.Render(s, uint64(i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		msgs = append(msgs, m)
+	}
+	return msgs
+}
+
+func ids(all []syslogtest.Message) map[string]int {
+	m := map[string]int{}
+	for _, x := range all {
+		m[x.SD["trapgw@32473"]["id"]]++
+	}
+	return m
+}
+
+func TestRsyslogReadsEveryField(t *testing.T) {
+	r := syslogtest.Start(t)
+	for name, addr := range map[string]string{"udp": r.UDP, "tcp": r.TCP} {
+		o := newOutput(t, config(name+"://"+addr))
+		m, err := o.Render(sample(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := len(r.Messages())
+		if n, err := o.Send(t.Context(), []outputs.Message{m}); n != 1 || err != nil {
+			t.Fatalf("%s: Send = %d, %v", name, n, err)
+		}
+		got := r.Wait(func(all []syslogtest.Message) bool { return len(all) > before })[before]
+		if got.PRI != "153" || got.Host != "gfs2" || got.App != "gluster" || got.MsgID != "BRICK_DISCONNECTED" ||
+			got.Msg != "Brick größer 日本 is down" || got.Timestamp != "2026-11-22T23:07:25Z" {
+			t.Errorf("%s: rsyslog read %+v", name, got)
+		}
+		if v := got.SD["gluster@32473"]["brick"]; v != `/b "1"]\` {
+			t.Errorf("%s: brick is %q", name, v)
+		}
+		if v := got.SD["alarm"]["perceivedSeverity"]; v != "critical" {
+			t.Errorf("%s: perceived severity is %q", name, v)
+		}
+	}
+}
+
+// A collector that is restarted in good order while messages flow loses none over TCP.
+func TestRsyslogRestartLosesNothing(t *testing.T) {
+	r := syslogtest.Start(t)
+	o := newOutput(t, config("tcp://"+r.TCP))
+	const total, per = 3000, 50
+	sent := 0
+	for sent < total {
+		n, err := o.Send(t.Context(), batch(t, o, sent, per))
+		sent += n
+		if err != nil {
+			time.Sleep(20 * time.Millisecond) // what the worker's backoff does
+		}
+		if sent == 1000 || sent == 2000 {
+			r.Stop()
+			if sent == 2000 {
+				// Nothing listens for a while, and the frames must wait in the link.
+				if n, err := o.Send(t.Context(), batch(t, o, sent, per)); err == nil && n > 0 {
+					sent += n
+				}
+			}
+			r.Restart()
+		}
+	}
+	got := ids(r.Wait(func(all []syslogtest.Message) bool { return len(ids(all)) >= total }))
+	repeated := 0
+	for _, n := range got {
+		repeated += n - 1
+	}
+	t.Logf("%d messages arrived, %d of them twice", len(got), repeated)
+}
+
+func TestRefusedDatagramIsRepeated(t *testing.T) {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := c.LocalAddr().String()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := newOutput(t, config("udp://"+addr))
+	msgs := batch(t, o, 0, 3)
+	n, err := o.Send(t.Context(), msgs)
+	if err == nil || n > 1 || !strings.Contains(err.Error(), "refuses") {
+		t.Errorf("Send to a closed port = %d, %v", n, err)
+	}
+}
+
+// The listener reads both framings, and says why a message is not RFC 5424.
+func TestListener(t *testing.T) {
+	l, err := Listen("127.0.0.1:0", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan Received, 10)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := l.Run(ctx, func(r Received) { got <- r }); err != nil {
+			t.Error(err)
+		}
+	})
+	o := newOutput(t, config("tcp://"+l.TCPAddr()))
+	if n, err := o.Send(t.Context(), batch(t, o, 0, 2)); n != 2 || err != nil {
+		t.Fatalf("Send = %d, %v", n, err)
+	}
+	for range 2 {
+		if r := <-got; r.Err != nil || r.MsgID != "BRICK_DISCONNECTED" {
+			t.Errorf("got %+v", r)
+		}
+	}
+	c, err := net.Dial("tcp", l.TCPAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte("<34>Oct 11 22:14:15 host su: failed\n<34>1 - - - - - -\n")); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-got; r.Err == nil {
+		t.Errorf("an RFC 3164 line was taken for RFC 5424: %+v", r)
+	}
+	if r := <-got; r.Err != nil {
+		t.Errorf("got %v for the shortest message there is", r.Err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	wg.Wait()
+}
+
+func BenchmarkRender(b *testing.B) {
+	o := newOutput(b, config("tcp://127.0.0.1:601"))
+	n := sample()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := o.Render(n, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
