@@ -37,7 +37,11 @@ func config(target string, change ...func(*Config)) Config {
 
 func newOutput(t testing.TB, cfg Config) *Output {
 	t.Helper()
-	o, err := New(cfg, Env{MIB: testMIB(t), Start: time.Now()})
+	engines, err := OpenEngines(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := New(cfg, Env{MIB: testMIB(t), Start: time.Now(), Engines: engines})
 	if err != nil {
 		t.Fatal(err)
 	}

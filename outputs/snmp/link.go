@@ -1,6 +1,7 @@
 package snmp
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/gosnmp/gosnmp"
 
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 )
@@ -23,8 +26,9 @@ type link struct {
 	refresh time.Duration
 
 	conn    net.Conn
-	looked  time.Time // when the name was last looked up
-	buffer  []byte    // of received packets
+	stream  *bufio.Reader // of conn over TCP
+	looked  time.Time     // when the name was last looked up
+	buffer  []byte        // of received packets
 	isName  bool
 	closing bool
 }
@@ -76,6 +80,9 @@ func (l *link) open(ctx context.Context) (fresh bool, err error) {
 		return false, fmt.Errorf("open socket to %q: %w", l.addr, err)
 	}
 	l.conn, l.looked = conn, time.Now()
+	if l.network == "tcp" {
+		l.stream = bufio.NewReader(conn)
+	}
 	if l.buffer == nil {
 		l.buffer = make([]byte, 65536)
 	}
@@ -149,13 +156,65 @@ func (l *link) pending() error {
 
 var errHungUp = errors.New("the receiver has closed the connection")
 
+// read returns one packet, which is valid until the next read.
+func (l *link) read(ctx context.Context, deadline time.Time) ([]byte, error) {
+	if err := l.conn.SetReadDeadline(deadline); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil { // the interruption may have come before the deadline was set
+		return nil, ctx.Err()
+	}
+	if l.network != "tcp" {
+		n, err := l.conn.Read(l.buffer)
+		return l.buffer[:n], err
+	}
+	n, err := l.readFrame()
+	if err == io.EOF {
+		err = errHungUp
+	}
+	return l.buffer[:n], err
+}
+
+// readFrame reads one packet of a stream: its length is in its own BER header (RFC 3430 section 2.1).
+func (l *link) readFrame() (int, error) {
+	head, err := l.stream.Peek(2)
+	if err != nil {
+		return 0, err
+	}
+	size, long := 2+int(head[1]), int(head[1]&0x7f)
+	if head[0] != byte(gosnmp.Sequence) || head[1] == 0x80 || head[1] > 0x82 {
+		return 0, errors.New("what comes over the connection is not SNMP")
+	}
+	if head[1] > 0x80 {
+		if head, err = l.stream.Peek(2 + long); err != nil {
+			return 0, err
+		}
+		size = 2 + long
+		for n, b := 0, head[2:]; len(b) > 0; b = b[1:] {
+			n = n<<8 | int(b[0])
+			if len(b) == 1 {
+				size += n
+			}
+		}
+	}
+	if size > len(l.buffer) {
+		return 0, errors.New("a packet larger than 65536 octets")
+	}
+	return io.ReadFull(l.stream, l.buffer[:size])
+}
+
+// interruptible ends reads in progress when ctx ends, until stop is called.
+func (l *link) interruptible(ctx context.Context) (stop func() bool) {
+	conn := l.conn                                                                  // which may be another one by then
+	return context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) }) // fails only when there is nothing to end
+}
+
 // wait gives an ICMP message time to come back and returns the error that it leaves.
 func (l *link) wait(ctx context.Context, d time.Duration) error {
 	if err := l.conn.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { l.conn.SetReadDeadline(time.Unix(1, 0)) }) // a failure only makes it wait out d
-	defer stop()
+	defer l.interruptible(ctx)()
 	_, err := l.conn.Read(l.buffer)
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -170,11 +229,16 @@ func (l *link) wait(ctx context.Context, d time.Duration) error {
 // stateOf words an error of Send for Status.
 func stateOf(err error) string {
 	var dns *net.DNSError
+	var reject *rejection
 	switch {
 	case errors.As(err, &dns):
 		return StateUnresolved
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, errHungUp):
 		return StateRefusing
+	case errors.Is(err, errNoAck):
+		return StateNoAck
+	case errors.As(err, &reject):
+		return StateRejected
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return StateNoRoute
 	}

@@ -3,7 +3,6 @@ package snmp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -20,9 +19,10 @@ import (
 
 // Env is what an Output needs from the process around it.
 type Env struct {
-	MIB   *mibs.MIB
-	Start time.Time    // since when sysUpTime counts; needs its monotonic reading
-	Log   *slog.Logger // nothing is logged when nil
+	MIB     *mibs.MIB
+	Start   time.Time    // since when sysUpTime counts; needs its monotonic reading
+	Engines *Engines     // holds the engine of v3 traps; needed for those only
+	Log     *slog.Logger // nothing is logged when nil
 }
 
 // Output is one SNMP receiver.
@@ -35,7 +35,10 @@ type Output struct {
 	state     atomic.Pointer[string]
 
 	v1        bool
+	kind      gosnmp.PDUType
 	community string
+	own       *usm    // for v3 traps
+	remote    *remote // for v3 informs
 	maxSize   int
 
 	// Used by Send and Close only.
@@ -67,13 +70,36 @@ func New(cfg Config, env Env) (*Output, error) {
 	if o.link, err = newLink(cfg); err != nil {
 		return nil, err
 	}
-	if cfg.v3() || cfg.inform() {
-		return nil, fmt.Errorf("SNMPv%s %s is not supported", cfg.Version, cfg.Kind)
+	o.kind = gosnmp.SNMPv2Trap
+	if cfg.inform() {
+		o.kind = gosnmp.InformRequest
 	}
-	if o.community, _, err = secret("community", cfg.Community, cfg.CommunityFile); err != nil {
-		return nil, err
+	if cfg.v3() {
+		return o, o.newV3()
 	}
-	return o, nil
+	o.community, _, err = secret("community", cfg.Community, cfg.CommunityFile)
+	return o, err
+}
+
+// newV3 derives the keys. The passphrases are not kept, but for informs, whose receiver can turn out to be another.
+func (o *Output) newV3() error {
+	s, err := o.cfg.security()
+	if err != nil {
+		return err
+	}
+	if o.cfg.inform() {
+		o.remote, err = newRemote(s)
+		return err
+	}
+	if o.env.Engines == nil {
+		return errors.New("v3 traps need a state directory for the SNMP engine")
+	}
+	e, err := o.env.Engines.Engine(o.cfg.EngineID)
+	if err != nil {
+		return err
+	}
+	o.own, err = s.localize(e.ID, func() (uint32, uint32) { return e.Boots, e.Time() })
+	return err
 }
 
 // upTime is sysUpTime: hundredths of seconds since the start, modulo 2^32 (RFC 2578 section 7.1.8).
@@ -101,7 +127,11 @@ func (o *Output) setState(s string) { o.state.Store(&s) }
 
 // Send delivers the batch; it is outputs.Output's.
 func (o *Output) Send(ctx context.Context, batch []outputs.Message) (int, error) {
-	n, err := o.sendTraps(ctx, batch)
+	send := o.sendTraps
+	if o.cfg.inform() {
+		send = o.sendInforms
+	}
+	n, err := send(ctx, batch)
 	switch {
 	case err == nil:
 		o.setState("")

@@ -109,7 +109,16 @@ const maxRequestID = 0x7fffffff
 
 // encode makes the octets of one packet, and the tag by which Send knows its acknowledgement.
 func (o *Output) encode(p *packet) ([]byte, uint64, error) {
-	msg := gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: o.community, PDUType: gosnmp.SNMPv2Trap, RequestID: p.id, Variables: p.vars}
+	switch {
+	case o.own != nil:
+		data, err := o.own.seal(o.kind, p.id, o.cfg.Context, p.vars)
+		return data, uint64(p.id), err
+	case o.remote != nil:
+		u := o.remote.newest()
+		data, err := u.seal(o.kind, p.id, o.cfg.Context, p.vars)
+		return data, uint64(u.generation)<<32 | uint64(p.id), err
+	}
+	msg := gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: o.community, PDUType: o.kind, RequestID: p.id, Variables: p.vars}
 	if o.v1 {
 		msg.Version, msg.PDUType = gosnmp.Version1, gosnmp.Trap
 		header, err := v1Header(p.trap)

@@ -128,8 +128,13 @@ func isRefusal(err error) bool {
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, errHungUp)
 }
 
-// fresh returns the octets of a message rendered earlier, with what has aged in them made new.
-func (o *Output) fresh(m outputs.Message) ([]byte, error) { return m.Data, nil }
+// fresh returns the octets of a message rendered earlier, with the engine time of now.
+func (o *Output) fresh(m outputs.Message) ([]byte, error) {
+	if o.own == nil {
+		return m.Data, nil
+	}
+	return o.own.reseal(m.Data, o.own, o.cfg.Context)
+}
 
 // write writes one packet. Over TCP it can block, so that the end of ctx interrupts it.
 func (l *link) write(ctx context.Context, data []byte) error {
@@ -137,8 +142,8 @@ func (l *link) write(ctx context.Context, data []byte) error {
 		if err := l.conn.SetWriteDeadline(time.Now().Add(dialTime)); err != nil {
 			return err
 		}
-		stop := context.AfterFunc(ctx, func() { l.conn.SetWriteDeadline(time.Unix(1, 0)) }) // a failure only makes it wait longer
-		defer stop()
+		conn := l.conn
+		defer context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) })() // a failure only makes it wait longer
 	}
 	_, err := l.conn.Write(data)
 	return err
