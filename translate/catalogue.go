@@ -155,3 +155,14 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 	}
 	return c, nil
 }
+
+// Groups returns the names of the groups, in the order in which they first occur.
+func (c *Catalogue) Groups() []string {
+	var groups []string
+	for _, e := range c.Events {
+		if !slices.Contains(groups, e.Group) {
+			groups = append(groups, e.Group)
+		}
+	}
+	return groups
+}

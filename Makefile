@@ -1,0 +1,32 @@
+# Every target is one plain command or a short list of them; none of them is needed to build: go build ./cmd/gluster-trapgw
+GO ?= go
+RACE ?= -race
+FUZZTIME ?= 10s
+
+.PHONY: build test lint fuzz cover bench
+
+build:
+	$(GO) build -o gluster-trapgw ./cmd/gluster-trapgw
+
+test:
+	$(GO) test $(RACE) ./...
+
+lint:
+	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.6.1 ./...
+	$(GO) mod tidy -diff
+
+# Every fuzz target of the repository for FUZZTIME each.
+fuzz:
+	set -e; for f in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+	  for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$f); do \
+	    echo "== $$f $$t"; $(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) "$$(dirname $$f)"; \
+	  done; done
+
+cover:
+	$(GO) test -coverprofile=cover.out ./... && $(GO) tool cover -func=cover.out | tail -1
+
+# Each figure beside its limit, measured on the same machine in the same run; minutes, not seconds.
+bench:
+	$(GO) run ./bench

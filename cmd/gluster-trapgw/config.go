@@ -1,0 +1,264 @@
+package main
+
+import (
+	_ "embed" // the sample
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/gluster-trapgw/gluster-trapgw/conffile"
+	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
+	"github.com/gluster-trapgw/gluster-trapgw/mibs"
+	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
+	"github.com/gluster-trapgw/gluster-trapgw/outputs/syslog"
+	"github.com/gluster-trapgw/gluster-trapgw/policy"
+	"github.com/gluster-trapgw/gluster-trapgw/queue"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+// config is the configuration file. Each package owns the part that concerns it; this only nests them.
+type config struct {
+	Webhook    webhook.Config    `yaml:"webhook"`
+	StateDir   string            `yaml:"state_dir"`
+	Queue      queue.Config      `yaml:"queue"`
+	Cluster    translate.Cluster `yaml:"cluster"`
+	MIB        mibConfig         `yaml:"mib"`
+	PolicyFile string            `yaml:"policy_file"`
+	Outputs    []outputConfig    `yaml:"outputs"`
+	Log        logConfig         `yaml:"log"`
+
+	file   string         // where it was read from; empty for the built-in defaults
+	mib    *mibs.MIB      // loaded under MIB.OIDRoot
+	policy *policy.Policy // from PolicyFile, or the built-in one
+}
+
+type mibConfig struct {
+	OIDRoot string `yaml:"oid_root"`
+}
+
+type outputConfig struct {
+	Name   string         `yaml:"name"`
+	SNMP   *snmp.Config   `yaml:"snmp"`
+	Syslog *syslog.Config `yaml:"syslog"`
+}
+
+type logConfig struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+func defaultConfig() *config {
+	return &config{
+		Webhook:  webhook.DefaultConfig(),
+		StateDir: "/var/lib/gluster-trapgw",
+		Queue:    queue.DefaultConfig(),
+		MIB:      mibConfig{OIDRoot: mibs.DefaultRoot},
+		Log:      logConfig{Level: "info", Format: "text"},
+	}
+}
+
+// sampleConfig is the documented sample; a test loads it.
+//
+//go:embed sample-config.yaml
+var sampleConfig []byte
+
+var errNoConfig = errors.New("no configuration file: use --config FILE or GLUSTER_TRAPGW_CONFIG")
+
+var configFlag = &cli.StringFlag{
+	Name:    "config",
+	Usage:   "read the configuration from `FILE`",
+	EnvVars: []string{"GLUSTER_TRAPGW_CONFIG"},
+}
+
+// loadConfig reads, checks and completes the configuration file; every mistake in it and in the policy file it
+// names comes back at once. Without a file it is the defaults, which have no outputs.
+func loadConfig(file string) (*config, error) {
+	cfg := defaultConfig()
+	cfg.file = file
+	if file == "" {
+		return cfg, cfg.complete(nil)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	doc, err := conffile.Decode(file, data, cfg)
+	if doc == nil {
+		return nil, err // not even YAML
+	}
+	if err := cfg.complete(doc); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// complete validates what was decoded and loads what it points to.
+func (c *config) complete(doc *conffile.Doc) error {
+	err := c.validate()
+	if doc != nil {
+		err = doc.Locate(err)
+	}
+	var perr error
+	c.policy, perr = c.loadPolicy()
+	return errors.Join(err, perr)
+}
+
+func (c *config) loadPolicy() (*policy.Policy, error) {
+	if c.PolicyFile == "" {
+		return policy.Default(), nil
+	}
+	data, err := os.ReadFile(c.policyPath())
+	if err != nil {
+		return nil, fmt.Errorf("read policy: %w", err)
+	}
+	return loadPolicy(c.policyPath(), data, c.outputNames())
+}
+
+// loadPolicy reads a policy file with what is known of events; outputs is nil when they are not known.
+func loadPolicy(file string, data []byte, outputs []string) (*policy.Policy, error) {
+	cat, err := translate.LoadCatalogue()
+	if err != nil {
+		return nil, err
+	}
+	return policy.Load(file, data, outputs, policy.KnownEvents(cat.EventNames()), policy.KnownGroups(cat.Groups()))
+}
+
+// policyPath is the policy file; a relative name counts from the directory of the configuration file.
+func (c *config) policyPath() string {
+	if filepath.IsAbs(c.PolicyFile) || c.file == "" {
+		return c.PolicyFile
+	}
+	return filepath.Join(filepath.Dir(c.file), c.PolicyFile)
+}
+
+func (c *config) outputNames() []string {
+	names := make([]string, 0, len(c.Outputs))
+	for _, o := range c.Outputs {
+		names = append(names, o.Name)
+	}
+	return names
+}
+
+func (c *config) validate() error {
+	var errs []error
+	add := func(path string, err error) { errs = append(errs, conffile.In(path, err)) }
+	add("webhook", c.Webhook.Validate())
+	add("queue", c.Queue.Validate())
+	add("cluster", c.Cluster.Validate())
+	if c.StateDir == "" {
+		errs = append(errs, conffile.At("state_dir", "empty, expected a directory such as /var/lib/gluster-trapgw"))
+	}
+	m, err := mibs.Load(c.MIB.OIDRoot)
+	if err != nil {
+		errs = append(errs, conffile.At("mib.oid_root", "%w", err))
+	}
+	c.mib = m
+	seen := map[string]int{}
+	for i := range c.Outputs {
+		o := &c.Outputs[i]
+		path := fmt.Sprintf("outputs[%d]", i)
+		add(path, o.validate())
+		if first, ok := seen[o.Name]; ok && o.Name != "" {
+			errs = append(errs, conffile.At(path+".name", "%q is the name of outputs[%d] already: give each its own", o.Name, first))
+		}
+		seen[o.Name] = i
+	}
+	errs = append(errs, c.Log.validate())
+	return errors.Join(errs...)
+}
+
+func (o *outputConfig) validate() error {
+	var errs []error
+	if !validName(o.Name) {
+		errs = append(errs, conffile.At("name", "%q is not a name: use 1 to 64 letters, digits, '-', '_' or '.'", o.Name))
+	}
+	switch {
+	case o.SNMP != nil && o.Syslog != nil:
+		errs = append(errs, conffile.At("syslog", "the output has snmp already: make one output of each"))
+	case o.SNMP != nil:
+		errs = append(errs, conffile.In("snmp", o.SNMP.Validate()))
+	case o.Syslog != nil:
+		errs = append(errs, conffile.In("syslog", o.Syslog.Validate()))
+	default:
+		errs = append(errs, conffile.At("name", "the output has no kind: add snmp: or syslog: with its target"))
+	}
+	return errors.Join(errs...)
+}
+
+func validName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func (l logConfig) validate() error {
+	var errs []error
+	if _, err := l.level(); err != nil {
+		errs = append(errs, err)
+	}
+	if l.Format != "text" && l.Format != "json" {
+		errs = append(errs, conffile.At("log.format", "%q is not a format: one of text, json", l.Format))
+	}
+	return errors.Join(errs...)
+}
+
+func (l logConfig) level() (slog.Level, error) {
+	switch l.Level {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	}
+	return 0, conffile.At("log.level", "%q is not a level: one of debug, info, warn, error", l.Level)
+}
+
+func configCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "config",
+		Usage: "check the configuration file, or print a sample",
+		Subcommands: []*cli.Command{{
+			Name:        "check",
+			Usage:       "read the configuration and the policy it names, and report every mistake",
+			Description: "Example:\n  gluster-trapgw config check --config /etc/gluster-trapgw/config.yaml",
+			Flags:       []cli.Flag{configFlag},
+			Before:      noArgs,
+			Action: func(c *cli.Context) error {
+				file := c.String("config")
+				if file == "" {
+					return usageError{errNoConfig}
+				}
+				cfg, err := loadConfig(file)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(c.App.Writer, "%s: ok, %d outputs\n", file, len(cfg.Outputs))
+				return err
+			},
+		}, {
+			Name:        "sample",
+			Usage:       "print a documented configuration file to begin with",
+			Description: "Example:\n  gluster-trapgw config sample > /etc/gluster-trapgw/config.yaml",
+			Before:      noArgs,
+			Action: func(c *cli.Context) error {
+				_, err := c.App.Writer.Write(sampleConfig)
+				return err
+			},
+		}},
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/inputs"
+	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
+	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+	"github.com/gluster-trapgw/gluster-trapgw/queue"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+// gateway is the running program: what serve and demo both start.
+type gateway struct {
+	cfg      *config
+	log      *slog.Logger
+	queue    *queue.SQLite
+	webhook  *webhook.Input
+	resolver *resolver
+	workers  []*outputs.Worker
+}
+
+// newGateway builds every part. Nothing runs yet, but the queue is open and the webhook's address is bound, so that
+// a mistake shows before anything starts.
+func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
+	g = &gateway{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, g.close())
+		}
+	}()
+	if err := os.MkdirAll(cfg.StateDir, 0o750); err != nil {
+		return nil, fmt.Errorf("make state directory: %w", err)
+	}
+	qcfg := cfg.Queue
+	qcfg.Log = log
+	if g.queue, err = queue.Open(queueDir(cfg), qcfg); err != nil {
+		return g, err
+	}
+	if g.resolver, err = newResolver(cfg, g.queue.ID()); err != nil {
+		return g, err
+	}
+	if g.webhook, err = webhook.New(cfg.Webhook, log); err != nil {
+		return g, err
+	}
+	if err := g.webhook.Listen(); err != nil {
+		return g, err
+	}
+	env := newOutputEnv(cfg, log)
+	for i := range cfg.Outputs {
+		o := &cfg.Outputs[i]
+		out, rate, err := newOutput(o, env)
+		if err != nil {
+			return g, fmt.Errorf("output %q: %w", o.Name, err)
+		}
+		g.workers = append(g.workers, &outputs.Worker{Name: o.Name, Output: out, Rate: rate, Logger: log})
+	}
+	return g, nil
+}
+
+func newResolver(cfg *config, queueID string) (*resolver, error) {
+	cluster := cfg.Cluster
+	cluster.ID = queueID
+	tr, err := translate.New(cfg.mib, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return &resolver{translator: tr, policy: cfg.policy}, nil
+}
+
+func queueDir(cfg *config) string { return filepath.Join(cfg.StateDir, "queue") }
+
+// shutdownTimeout bounds how long requests in flight may take when the gateway stops.
+const shutdownTimeout = 10 * time.Second
+
+// Run starts every long-lived goroutine of the process and stops them in the order of the data: inputs, workers,
+// outputs, queue. Nothing needs draining: what is not sent is on disk. It returns nil when ctx ends, or the first
+// error that ended a part.
+func (g *gateway) Run(ctx context.Context) error {
+	queueCtx, stopQueue := context.WithCancel(context.WithoutCancel(ctx))
+	workCtx, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
+	inputCtx, stopInputs := context.WithCancel(ctx)
+	defer stopQueue()
+	defer stopWorkers()
+	defer stopInputs()
+
+	var mu sync.Mutex // guards first
+	var first error
+	fail := func(part string, err error) {
+		if err != nil {
+			mu.Lock()
+			if first == nil {
+				first = fmt.Errorf("%s: %w", part, err)
+			}
+			mu.Unlock()
+			stopInputs()
+		}
+	}
+	var input, work, store sync.WaitGroup
+	store.Go(func() { fail("queue", g.queue.Run(queueCtx)) })
+	for _, w := range g.workers {
+		r, err := newReader(ctx, g.queue, w.Name, g.resolver, g.log)
+		if err != nil {
+			fail("queue", err)
+			continue
+		}
+		w.Log = r
+		work.Go(func() { fail("output "+w.Name, w.Run(workCtx)) })
+	}
+	input.Go(func() { fail("webhook", g.webhook.Run(inputCtx, g.accept)) })
+
+	<-inputCtx.Done()
+	input.Wait()
+	stopWorkers()
+	work.Wait()
+	stopQueue()
+	store.Wait()
+	return errors.Join(first, g.close())
+}
+
+// accept makes an event durable; it is the whole of what happens before the sender hears 200.
+func (g *gateway) accept(ctx context.Context, r inputs.Received) error {
+	return g.queue.Append(ctx, &queue.Record{Received: r.Time, Input: r.Input, Remote: r.Remote, Body: r.Body})
+}
+
+func (g *gateway) close() error {
+	var errs []error
+	for _, w := range g.workers {
+		errs = append(errs, w.Output.Close())
+	}
+	if g.queue != nil {
+		errs = append(errs, g.queue.Close())
+	}
+	return errors.Join(errs...)
+}

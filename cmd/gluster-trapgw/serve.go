@@ -1,0 +1,68 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+)
+
+func serveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "run the gateway",
+		Description: "Receives events on the webhook address and sends them to the configured outputs until it is\n" +
+			"told to stop (SIGTERM or SIGINT). Example:\n" +
+			"  gluster-trapgw serve --config /etc/gluster-trapgw/config.yaml\n" +
+			"Then, on the cluster:\n" +
+			"  gluster-eventsapi webhook-add http://HOST:9000/listen",
+		Flags:  []cli.Flag{configFlag},
+		Before: noArgs,
+		Action: func(c *cli.Context) error {
+			file := c.String("config")
+			if file == "" {
+				return usageError{hinted{errNoConfig, "gluster-trapgw demo runs without one"}}
+			}
+			cfg, err := loadConfig(file)
+			if err != nil {
+				return err
+			}
+			log := newLogger(c.App.ErrWriter, cfg.Log)
+			if len(cfg.Outputs) == 0 {
+				log.Warn("no outputs are configured: events are stored and sent nowhere", "config", file)
+			}
+			g, err := newGateway(cfg, log)
+			if err != nil {
+				return err
+			}
+			// Loading the MIB and the catalogue leaves garbage behind; give it back before settling down.
+			debug.FreeOSMemory()
+			log.Info("gateway started", "version", version(), "webhook", g.webhook.Addr(), "path", cfg.Webhook.Path,
+				"state_dir", cfg.StateDir, "outputs", len(cfg.Outputs), "policy", policyName(cfg))
+			err = g.Run(c.Context)
+			log.Info("gateway stopped")
+			return err
+		},
+	}
+}
+
+func policyName(cfg *config) string {
+	if cfg.PolicyFile == "" {
+		return "built-in"
+	}
+	return cfg.policyPath()
+}
+
+// newLogger returns the one logger of the process. The configuration was validated.
+func newLogger(w io.Writer, cfg logConfig) *slog.Logger {
+	level, err := cfg.level()
+	if err != nil {
+		level = slog.LevelInfo
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
