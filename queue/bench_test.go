@@ -92,6 +92,36 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkFollow is a lone producer and two outputs that keep up with it.
+func BenchmarkFollow(b *testing.B) {
+	q, stop := started(b, b.TempDir(), Config{})
+	defer stop()
+	ctx := context.Background()
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			var buf []Record
+			for after := uint64(0); after < uint64(b.N); after += uint64(len(buf)) {
+				err := q.Wait(ctx, after)
+				if err == nil {
+					buf, err = q.Read(ctx, after, 256, buf[:0])
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	b.ReportAllocs()
+	for range b.N {
+		if err := q.Append(ctx, &Record{Received: time.Now(), Input: "webhook", Body: benchBody}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	wg.Wait()
+}
+
 // started opens a queue and runs it until the returned function is called.
 func started(t testing.TB, dir string, cfg Config) (*SQLite, func()) {
 	t.Helper()

@@ -44,7 +44,7 @@ func (d *decoder) record(st *sqlite.Stmt) Record {
 func (d *decoder) raw(st *sqlite.Stmt) (rec Record, crc int64) {
 	n := st.ColumnLen(5)
 	if n > cap(d.chunk)-len(d.chunk) {
-		d.chunk = make([]byte, 0, max(n, 16<<10))
+		d.chunk = make([]byte, 0, max(n, min(16<<10, 2*cap(d.chunk)), 1<<10))
 	}
 	at := len(d.chunk)
 	d.chunk = d.chunk[:at+n]

@@ -29,6 +29,7 @@ type SQLite struct {
 	newer   chan struct{} // closed when durable grows; nil while nobody waits
 	writeE  error         // why the last write failed
 
+	recent  recent
 	wake    chan struct{} // tells the writer that pending is not empty or closing is set
 	closeMu sync.Once
 	closeE  error
@@ -148,6 +149,17 @@ func (q *SQLite) Append(ctx context.Context, recs ...*Record) error {
 	*req = request{done: req.done}
 	requests.Put(req)
 	return err
+}
+
+// Read implements Queue. Nobody may change the bodies: other readers may have the same.
+func (q *SQLite) Read(ctx context.Context, after uint64, max int, buf []Record) ([]Record, error) {
+	if err := ctx.Err(); err != nil {
+		return buf, err
+	}
+	if out := q.recent.read(after, max, buf); len(out) > len(buf) {
+		return out, nil
+	}
+	return q.Reader.Read(ctx, after, max, buf)
 }
 
 // Commit implements Queue.
@@ -303,6 +315,7 @@ func (q *SQLite) Close() error {
 			close(q.done)
 		}
 		q.w.callbacks.Wait()
+		q.recent.close()
 		q.closeE = errors.Join(q.Reader.Close(), q.w.close(), q.lock.Close())
 	})
 	return q.closeE
