@@ -31,7 +31,6 @@ func newAuthenticator(token, secret conffile.Secret, now func() time.Time) *auth
 	}
 	if secret != "" {
 		a.secret = []byte(secret.Reveal())
-		// Of the claims only exp counts. iat is the time of the event, which may be any (gluster's events/src/utils.py).
 		a.parser = jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(),
 			jwt.WithLeeway(expLeeway), jwt.WithTimeFunc(now))
 	}
@@ -46,12 +45,22 @@ var (
 	errExpired        = errors.New("token expired: compare the clocks")
 )
 
+// claims are those of a token that count: iat is the time of the event, which may be any, and glusterd2 sends no iss.
+type claims struct {
+	jwt.RegisteredClaims `json:"-"`
+	Expires              *jwt.NumericDate `json:"exp"`
+}
+
+// GetExpirationTime is for the validator of the library.
+func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return c.Expires, nil }
+
 // check returns nil, or why the credentials are refused; never the credentials themselves.
 func (a *authenticator) check(header string) error {
 	if a.open() {
 		return nil
 	}
 	scheme, credentials, _ := strings.Cut(header, " ")
+	credentials = strings.TrimLeft(credentials, " ")
 	if !strings.EqualFold(scheme, "Bearer") { // glusterd2 writes it in lower case; RFC 9110 section 11.1
 		return errNoCredentials
 	}
@@ -63,7 +72,7 @@ func (a *authenticator) check(header string) error {
 		}
 	}
 	if a.secret != nil {
-		_, err := a.parser.ParseWithClaims(credentials, &jwt.RegisteredClaims{}, func(*jwt.Token) (any, error) { return a.secret, nil })
+		_, err := a.parser.ParseWithClaims(credentials, &claims{}, a.key)
 		switch {
 		case err == nil:
 			return nil
@@ -73,3 +82,6 @@ func (a *authenticator) check(header string) error {
 	}
 	return errBadCredentials
 }
+
+// key is for the parser of the library.
+func (a *authenticator) key(*jwt.Token) (any, error) { return a.secret, nil }

@@ -1,14 +1,20 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
 
-// bodyError says why a body is not an event.
+const (
+	maxDepth = 32  // of nested values; a real event has 4, and what reads the queue must be able to follow
+	maxName  = 128 // octets of an event's name; the longest real one has 37
+)
+
+// bodyError says why a request is refused; it is what the sender gets to read.
 type bodyError struct {
-	Field string `json:"field,omitempty"` // the member that is wrong; empty when the body as a whole is
 	Text  string `json:"error"`
+	Field string `json:"field,omitempty"` // the member that is wrong; empty when the body as a whole is
 }
 
 func (e *bodyError) Error() string {
@@ -18,69 +24,135 @@ func (e *bodyError) Error() string {
 	return e.Field + ": " + e.Text
 }
 
+// What each member has to be.
+const (
+	wantEvent   = `expected the name of an event as text like "VOLUME_START": 1 to 128 printable ASCII characters`
+	wantMessage = "expected an object with the fields of the event"
+	wantNode    = "expected the UUID of a node as text, or null"
+	wantTS      = "expected a whole number of seconds since 1970"
+)
+
 // check says whether body is a Gluster event: one JSON object with event (a text), message (an object), ts (a whole
-// number of any size and sign) and nodeid (a text, null or absent), as gluster's events/src/peer_eventsapi.py and
-// glustereventsd build it. Nothing is decoded: that happens when the event is read from the queue.
+// number of any size and sign) and nodeid (a text, null or absent), as glustereventsd builds it (events/src/utils.py).
+// Further members are ignored. Of a repeated member every value has to be right, so it does not matter which one
+// a reader takes. One pass, nothing is decoded and nothing allocated: decoding happens when the event is read from
+// the queue.
 func check(body []byte) *bodyError {
-	if !json.Valid(body) {
-		return &bodyError{Text: "the body is not JSON: expected one object as glustereventsd posts it"}
-	}
 	s := scanner{b: body}
-	if s.kind() != '{' {
-		return &bodyError{Text: "the body is not a JSON object"}
+	s.space()
+	if s.peek() != '{' {
+		return &bodyError{Text: "the body is not a JSON object: expected one as glustereventsd posts it"}
 	}
 	var event, message, ts bool
-	s.i++
-	for s.kind() == '"' {
-		key := s.value()
-		s.kind() // to the colon
-		s.i++
-		kind := s.kind()
-		value := s.value()
-		switch string(key) {
+	var bad *bodyError // the first one; broken JSON goes before it
+	valid := s.members('}', func() bool {
+		key, ok := s.key()
+		if !ok {
+			return false
+		}
+		start := s.i
+		if !s.value(2) {
+			return false
+		}
+		value := body[start:s.i]
+		var fault *bodyError
+		// The conversions do not allocate.
+		switch string(plain(key)) {
 		case `"event"`:
-			event = kind == '"' && len(value) > 2
-			if !event {
-				return &bodyError{"event", "expected the name of an event as text, got " + show(value)}
+			if event = true; !isName(plain(value)) {
+				fault = wrong("event", wantEvent, value)
 			}
 		case `"message"`:
-			if message = kind == '{'; !message {
-				return &bodyError{"message", "expected an object, got " + show(value)}
+			if message = true; value[0] != '{' {
+				fault = wrong("message", wantMessage, value)
 			}
 		case `"nodeid"`:
-			if kind != '"' && kind != 'n' {
-				return &bodyError{"nodeid", "expected the UUID of a node as text, or null, got " + show(value)}
+			if value[0] != '"' && value[0] != 'n' {
+				fault = wrong("nodeid", wantNode, value)
 			}
 		case `"ts"`:
-			if ts = isInteger(value); !ts {
-				return &bodyError{"ts", "expected a whole number of seconds since 1970, got " + show(value)}
+			if ts = true; !isInteger(value) {
+				fault = wrong("ts", wantTS, value)
 			}
 		}
-		if s.kind() == ',' {
-			s.i++
+		if bad == nil {
+			bad = fault
 		}
-	}
+		return true
+	})
+	end := s.i
+	s.space()
 	switch {
+	case s.deep:
+		return &bodyError{Text: fmt.Sprintf("the body nests values more than %d deep", maxDepth)}
+	case !valid:
+		return &bodyError{Text: fmt.Sprintf("the body stops being valid JSON after octet %d", end)}
+	case s.i < len(body):
+		return &bodyError{Text: fmt.Sprintf("the body goes on after the object, which ends at octet %d: expected one event for each request", end)}
+	case bad != nil:
+		return bad
 	case !event:
-		return &bodyError{"event", "is missing: expected the name of an event"}
+		return &bodyError{"is missing: " + wantEvent, "event"}
 	case !message:
-		return &bodyError{"message", "is missing: expected an object with the fields of the event"}
+		return &bodyError{"is missing: " + wantMessage, "message"}
 	case !ts:
-		return &bodyError{"ts", "is missing: expected a whole number of seconds since 1970"}
+		return &bodyError{"is missing: " + wantTS, "ts"}
 	}
 	return nil
 }
 
-// show quotes the beginning of a value for an error text.
-func show(v []byte) string {
-	if len(v) > 40 {
-		return fmt.Sprintf("%q...", v[:40])
+// wrong words the mistake; value is valid JSON.
+func wrong(field, want string, value []byte) *bodyError {
+	var got string
+	switch value[0] {
+	case '{':
+		got = "an object"
+	case '[':
+		got = "a list"
+	case '"':
+		got = "the text "
 	}
-	return fmt.Sprintf("%q", v)
+	if value[0] != '{' && value[0] != '[' {
+		if len(value) > 40 {
+			got += string(value[:40]) + "..."
+		} else {
+			got += string(value)
+		}
+	}
+	return &bodyError{want + ", got " + got, field}
 }
 
+// plain returns a JSON text with its quotes and without escapes; other values as they are. Python's json and
+// glusterd2 escape nothing in names, so that the slow way is for strangers.
+func plain(value []byte) []byte {
+	if value[0] != '"' || bytes.IndexByte(value, '\\') < 0 {
+		return value
+	}
+	var s string
+	if err := json.Unmarshal(value, &s); err != nil {
+		return value // not reached: the scanner found it valid
+	}
+	return append(append([]byte{'"'}, s...), '"')
+}
+
+// isName reports whether a text in quotes can be the name of an event. Spaces inside are allowed: glusterd2 has
+// "cleanup leader elected".
+func isName(text []byte) bool {
+	if len(text) < 3 || len(text) > maxName+2 || text[0] != '"' {
+		return false
+	}
+	name := text[1 : len(text)-1]
+	for _, c := range name {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return name[0] != ' ' && name[len(name)-1] != ' '
+}
+
+// isInteger reports whether a valid JSON value is a number without fraction and exponent.
 func isInteger(v []byte) bool {
-	if len(v) > 0 && v[0] == '-' {
+	if v[0] == '-' {
 		v = v[1:]
 	}
 	for _, c := range v {
@@ -88,61 +160,5 @@ func isInteger(v []byte) bool {
 			return false
 		}
 	}
-	return len(v) > 0
-}
-
-// scanner steps over the values of JSON that is known to be valid.
-type scanner struct {
-	b []byte
-	i int
-}
-
-// kind skips white space and returns the next octet, 0 at the end.
-func (s *scanner) kind() byte {
-	for s.i < len(s.b) {
-		switch c := s.b[s.i]; c {
-		case ' ', '\t', '\r', '\n':
-			s.i++
-		default:
-			return c
-		}
-	}
-	return 0
-}
-
-// value steps over the value at the current place and returns its octets.
-func (s *scanner) value() []byte {
-	start, depth := s.i, 0
-	for s.i < len(s.b) {
-		c := s.b[s.i]
-		switch c {
-		case '"':
-			for s.i++; s.i < len(s.b) && s.b[s.i] != '"'; s.i++ {
-				if s.b[s.i] == '\\' {
-					s.i++
-				}
-			}
-			s.i++
-			if depth == 0 {
-				return s.b[start:min(s.i, len(s.b))]
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return s.b[start:s.i]
-			}
-			if depth--; depth == 0 {
-				s.i++
-				return s.b[start:s.i]
-			}
-		case ',', ':', ' ', '\t', '\r', '\n':
-			if depth == 0 {
-				return s.b[start:s.i]
-			}
-		}
-		s.i++
-	}
-	return s.b[start:s.i]
+	return true
 }

@@ -16,12 +16,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/netutil"
 
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 )
@@ -29,105 +28,67 @@ import (
 // Name is the name of this input in records and logs.
 const Name = "webhook"
 
-// The limits. A node opens one connection at a time, so they are far from what a cluster needs.
-const (
-	maxConnections    = 4096 // further ones wait in the kernel's backlog: refusing them would lose events
-	maxHeader         = 16 << 10
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 10 * time.Second
-)
-
-// Counters count requests by how they ended.
-type Counters struct {
-	Accepted     atomic.Uint64 // stored and answered 200
-	Tests        atomic.Uint64 // empty POSTs answered 200
-	Bad          atomic.Uint64 // 400: not an event
-	TooLarge     atomic.Uint64 // 413
-	Unauthorized atomic.Uint64 // 401
-	Refused      atomic.Uint64 // 404 and 405
-	Failed       atomic.Uint64 // 503: could not be made durable
-}
-
 // Input is the HTTP server.
 type Input struct {
 	Counters Counters
 
-	cfg      Config
-	log      *slog.Logger
-	auth     *authenticator
-	listener net.Listener
-	accept   inputs.Accept
-	buffers  sync.Pool // of *bytes.Buffer
-	now      func() time.Time
-
-	failing atomic.Bool // the last event could not be stored
-
-	mu      sync.Mutex           // guards refused
-	refused map[string]time.Time // when a refusal of this source was last logged
+	cfg        Config
+	log        *slog.Logger
+	now        func() time.Time
+	auth       *authenticator
+	certs      *certificates // nil without TLS
+	limits     limits
+	listener   net.Listener
+	addr       net.Addr // that the listener is bound to
+	accept     inputs.Accept
+	buffers    sync.Pool // of *[]byte
+	inFlight   atomic.Int64
+	failing    atomic.Bool // the last event could not be stored
+	complaints complaints
 }
 
-// New returns an input for a validated configuration; it reads the secrets.
+// New returns an input for a validated configuration; it reads the secrets and certificates.
 func New(cfg Config, log *slog.Logger) (*Input, error) {
 	return newInput(cfg, log, time.Now)
 }
 
 func newInput(cfg Config, log *slog.Logger, now func() time.Time) (*Input, error) {
-	token, err := pick("token", cfg.Token, cfg.TokenFile)
+	token, err := cfg.token()
 	if err != nil {
 		return nil, err
 	}
-	secret, err := pick("secret", cfg.Secret, cfg.SecretFile)
+	secret, err := cfg.secret()
 	if err != nil {
 		return nil, err
 	}
-	return &Input{cfg: cfg, log: log, auth: newAuthenticator(token, secret, now), now: now,
-		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }}, refused: map[string]time.Time{}}, nil
+	in := &Input{cfg: cfg, log: log, now: now, auth: newAuthenticator(token, secret, now), limits: defaultLimits}
+	if cfg.TLS.on() {
+		if in.certs, err = newCertificates(cfg.TLS, log, now); err != nil {
+			return nil, err
+		}
+	}
+	return in, nil
 }
 
-// Listen binds the configured address. Connections wait until Run.
-func (in *Input) Listen() error {
-	l, err := net.Listen("tcp", in.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for the webhook: %w", err)
-	}
-	in.listener = netutil.LimitListener(l, maxConnections)
-	if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && in.auth.open() {
-		in.log.Warn("the webhook takes events from anybody who reaches it: set token_file", "listen", in.Addr())
-	}
-	return nil
-}
-
-// Addr is the bound address, useful when the configured port was 0.
-func (in *Input) Addr() string { return in.listener.Addr().String() }
-
-// Close releases the address when Run is never called.
-func (in *Input) Close() error {
-	if in.listener == nil {
-		return nil
-	}
-	if err := in.listener.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
-}
-
-// Run serves until ctx ends, finishes the requests under way and returns nil.
+// Run serves until ctx ends, finishes the requests under way and returns nil. It wants Listen or ListenOn before.
 func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
+	if in.listener == nil {
+		return errors.New("serve the webhook: no address is bound")
+	}
 	in.accept = accept
 	srv := &http.Server{
 		Handler:           in,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
+		ReadHeaderTimeout: in.limits.header,
+		ReadTimeout:       in.limits.read,
+		WriteTimeout:      in.limits.write,
+		IdleTimeout:       in.limits.idle,
+		MaxHeaderBytes:    in.limits.headerBytes,
 		ErrorLog:          slog.NewLogLogger(in.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.limits.shutdown)
 		defer cancel()
 		if err := srv.Shutdown(c); err != nil {
 			in.log.Warn("requests were cut off at shutdown", "err", errors.Join(err, srv.Close()))
@@ -140,102 +101,153 @@ func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return fmt.Errorf("serve the webhook: %w", err)
+	return fmt.Errorf("serve the webhook: %w", errors.Join(err, srv.Close()))
 }
+
+// Shared by all answers, so that a header costs no allocation.
+var (
+	typeText = []string{"text/plain; charset=utf-8"}
+	typeJSON = []string{"application/json"}
+)
 
 // ServeHTTP answers one request.
 func (in *Input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path != in.cfg.Path:
-		in.Counters.Refused.Add(1)
+	remote := remoteIP(r.RemoteAddr)
+	if !in.cfg.allows(remote) {
+		in.Counters.Forbidden.Add(1)
+		in.complain("webhook refused a sender that allow_from does not name", remote, nil)
+		refuse(w, http.StatusForbidden, &bodyError{Text: "this address is not allowed"})
+		return
+	}
+	if r.URL.Path != in.cfg.Path {
+		in.Counters.NotFound.Add(1)
 		refuse(w, http.StatusNotFound, &bodyError{Text: "nothing here: events are posted to " + in.cfg.Path})
 		return
-	case r.Method != http.MethodPost:
-		in.Counters.Refused.Add(1)
+	}
+	if r.Method != http.MethodPost {
+		in.Counters.BadMethod.Add(1)
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(w, http.StatusMethodNotAllowed, &bodyError{Text: "events are posted: use POST"})
 		return
 	}
-	remote := remoteIP(r.RemoteAddr)
 	if err := in.auth.check(r.Header.Get("Authorization")); err != nil {
-		in.unauthorized(w, remote, err)
+		in.Counters.Unauthorized.Add(1)
+		in.complain("webhook refused a sender", remote, err)
+		w.Header().Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
+		refuse(w, http.StatusUnauthorized, &bodyError{Text: err.Error()})
 		return
 	}
-	buf := in.buffers.Get().(*bytes.Buffer)
-	defer in.buffers.Put(buf)
-	buf.Reset()
-	limit := int64(in.cfg.MaxBody)
-	if r.ContentLength > limit {
-		in.tooLarge(w)
+	buf := in.buffer()
+	defer in.release(buf)
+	if bad := in.read(buf, r, remote); bad != nil {
+		refuse(w, bad.status, &bad.bodyError)
 		return
 	}
-	switch n, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1)); {
-	case err != nil:
-		in.Counters.Bad.Add(1)
-		refuse(w, http.StatusBadRequest, &bodyError{Text: "the body ended early"})
-		return
-	case n > limit:
-		in.tooLarge(w)
-		return
-	case n == 0:
+	if len(*buf) == 0 {
 		in.Counters.Tests.Add(1)
-		w.WriteHeader(http.StatusOK)
+		succeed(w)
 		return
 	}
-	if bad := check(buf.Bytes()); bad != nil {
+	if bad := check(*buf); bad != nil {
 		in.Counters.Bad.Add(1)
-		in.log.Debug("not an event", "remote", remote, "err", bad)
+		in.complain("webhook refused a body that is not an event", remote, bad)
 		refuse(w, http.StatusBadRequest, bad)
 		return
 	}
-	// The sender cannot take the event back: what is under way is stored even if the connection breaks meanwhile.
-	ctx := context.WithoutCancel(r.Context())
-	err := in.accept(ctx, inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Body: bytes.Clone(buf.Bytes())})
-	if err != nil {
-		in.failed(w, err)
+	if !in.store(w, r, remote, *buf) {
 		return
 	}
 	in.Counters.Accepted.Add(1)
+	succeed(w)
+}
+
+// store hands the event on, or answers 503.
+func (in *Input) store(w http.ResponseWriter, r *http.Request, remote string, body []byte) bool {
+	// Counted here, not from the first octet on: slow senders take no place away from others.
+	defer in.inFlight.Add(-1)
+	if in.inFlight.Add(1) > int64(in.limits.inFlight) {
+		in.Counters.Busy.Add(1)
+		in.complain("webhook refused events with 503: too many wait to be stored", "", nil)
+		unavailable(w, "too many events are under way")
+		return false
+	}
+	// The sender cannot take the event back: what is under way is stored even if the connection breaks meanwhile.
+	ctx := context.WithoutCancel(r.Context())
+	if err := in.accept(ctx, inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Body: bytes.Clone(body)}); err != nil {
+		in.Counters.Failed.Add(1)
+		if in.failing.CompareAndSwap(false, true) {
+			in.log.Error("events cannot be stored and are refused with 503: glustereventsd does not repeat them", "err", err)
+		}
+		unavailable(w, "the event could not be stored")
+		return false
+	}
 	if in.failing.Load() && in.failing.CompareAndSwap(true, false) {
 		in.log.Info("events can be stored again")
 	}
-	w.WriteHeader(http.StatusOK)
+	return true
 }
 
-// failed answers 503 and logs the first failure of a streak: glustereventsd will not send the event again.
-func (in *Input) failed(w http.ResponseWriter, err error) {
-	in.Counters.Failed.Add(1)
-	if in.failing.CompareAndSwap(false, true) {
-		in.log.Error("events cannot be stored and are refused with 503: glustereventsd does not repeat them", "err", err)
-	}
-	w.Header().Set("Retry-After", "5")
-	refuse(w, http.StatusServiceUnavailable, &bodyError{Text: "the event could not be stored"})
+// refusal is an answer other than 200.
+type refusal struct {
+	status int
+	bodyError
 }
 
-func (in *Input) tooLarge(w http.ResponseWriter) {
-	in.Counters.TooLarge.Add(1)
-	refuse(w, http.StatusRequestEntityTooLarge, &bodyError{Text: fmt.Sprintf("the body is larger than %s (max_body)", in.cfg.MaxBody)})
-}
-
-// unauthorized answers 401 and logs once per source and minute.
-func (in *Input) unauthorized(w http.ResponseWriter, remote string, err error) {
-	in.Counters.Unauthorized.Add(1)
-	now := in.now()
-	in.mu.Lock()
-	last, seen := in.refused[remote]
-	due := !seen || now.Sub(last) >= time.Minute
-	if due {
-		if len(in.refused) > 1000 { // a scan from many addresses must not fill the memory
-			clear(in.refused)
+// read reads the body, up to max_body, into buf.
+func (in *Input) read(buf *[]byte, r *http.Request, remote string) *refusal {
+	limit := int(in.cfg.MaxBody)
+	b := *buf
+	for r.ContentLength <= int64(limit) && len(b) <= limit {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
 		}
-		in.refused[remote] = now
+		n, err := r.Body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		*buf = b
+		switch {
+		case err == nil:
+		case err == io.EOF && len(b) <= limit:
+			return nil
+		case err == io.EOF: // too large
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			in.Counters.TimedOut.Add(1)
+			in.complain("webhook gave up on a sender that is too slow", remote, nil)
+			return &refusal{http.StatusRequestTimeout, bodyError{Text: "the body came too slowly"}}
+		default:
+			in.Counters.Bad.Add(1)
+			return &refusal{http.StatusBadRequest, bodyError{Text: "the body ended early"}}
+		}
 	}
-	in.mu.Unlock()
-	if due {
-		in.log.Warn("webhook refused a sender", "remote", remote, "err", err)
+	in.Counters.TooLarge.Add(1)
+	in.complain("webhook refused a body above max_body", remote, nil)
+	return &refusal{http.StatusRequestEntityTooLarge, bodyError{Text: fmt.Sprintf("the body is larger than %s (max_body)", in.cfg.MaxBody)}}
+}
+
+// buffer returns an empty buffer.
+func (in *Input) buffer() *[]byte {
+	if b, ok := in.buffers.Get().(*[]byte); ok {
+		return b
 	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
-	refuse(w, http.StatusUnauthorized, &bodyError{Text: err.Error()})
+	b := make([]byte, 0, 1024) // fits nearly every event
+	return &b
+}
+
+// release takes a buffer back, but not the memory of a rare huge body.
+func (in *Input) release(b *[]byte) {
+	if cap(*b) <= 64<<10 {
+		*b = (*b)[:0]
+		in.buffers.Put(b)
+	}
+}
+
+func succeed(w http.ResponseWriter) {
+	w.Header()["Content-Type"] = typeText
+	io.WriteString(w, "OK\n") //nolint:errcheck // the event is stored, whether the client hears it or not
+}
+
+func unavailable(w http.ResponseWriter, text string) {
+	w.Header().Set("Retry-After", "5")
+	refuse(w, http.StatusServiceUnavailable, &bodyError{Text: text})
 }
 
 func refuse(w http.ResponseWriter, status int, body *bodyError) {
@@ -243,12 +255,12 @@ func refuse(w http.ResponseWriter, status int, body *bodyError) {
 	if err != nil {
 		text = []byte(`{}`) // two strings always marshal
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header()["Content-Type"] = typeJSON
 	w.WriteHeader(status)
 	w.Write(append(text, '\n')) //nolint:errcheck // a client that is gone does not want to know
 }
 
-// remoteIP is the address without its port, and without the zone of a link-local one.
+// remoteIP is the address without its port, and without the zone of a link-local one; empty for a unix socket.
 func remoteIP(addr string) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -1,0 +1,124 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/inputs"
+)
+
+// bare is what the handler is measured against: it reads the body and answers 200.
+var bare = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+	}
+})
+
+func benchInput(b *testing.B) *Input {
+	b.Helper()
+	in, err := newInput(DefaultConfig(), slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	in.accept = func(context.Context, inputs.Received) error { return nil }
+	return in
+}
+
+// nowhere is a response that nobody reads.
+type nowhere struct{ header http.Header }
+
+func (w *nowhere) Header() http.Header         { return w.header }
+func (w *nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (w *nowhere) WriteHeader(int)             {}
+
+// BenchmarkHandler is the cost of the handler by itself, in process.
+func BenchmarkHandler(b *testing.B) {
+	for _, h := range []struct {
+		name string
+		http.Handler
+	}{{"bare", bare}, {"webhook", benchInput(b)}} {
+		b.Run(h.name, func(b *testing.B) {
+			body := bytes.NewReader(nil)
+			r := &http.Request{Method: "POST", URL: &url.URL{Path: "/listen"}, RemoteAddr: "192.0.2.1:40000",
+				ContentLength: int64(len(goodBody)), Body: io.NopCloser(body), Header: http.Header{}}
+			w := &nowhere{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				body.Reset([]byte(goodBody))
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// BenchmarkSocket sends over loopback: what is left of a bare server's rate.
+func BenchmarkSocket(b *testing.B) {
+	in := benchInput(b)
+	request := []byte("POST /listen HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 137\r\n\r\n" + goodBody)
+	for _, mode := range []string{"keep-alive", "connection each"} {
+		for _, h := range []struct {
+			name string
+			http.Handler
+		}{{"bare", bare}, {"webhook", in}} {
+			b.Run(mode+"/"+h.name, func(b *testing.B) {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					b.Fatal(err)
+				}
+				srv := &http.Server{Handler: h.Handler}
+				go srv.Serve(l) //nolint:errcheck // it ends with Close below
+				defer srv.Close()
+				b.SetParallelism(16)
+				b.RunParallel(func(pb *testing.PB) {
+					answer := make([]byte, 4096)
+					var c net.Conn
+					for pb.Next() {
+						if c == nil {
+							if c, err = net.Dial("tcp", l.Addr().String()); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+						if _, err := c.Write(request); err != nil {
+							b.Error(err)
+							return
+						}
+						// The answers are small enough to come in one piece.
+						if n, err := c.Read(answer); err != nil || !bytes.HasPrefix(answer[:n], []byte("HTTP/1.1 200")) {
+							b.Errorf("got %q, %v", answer[:n], err)
+							return
+						}
+						if mode != "keep-alive" {
+							c.Close()
+							c = nil
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	body := []byte(goodBody)
+	b.Run("json.Valid", func(b *testing.B) {
+		for b.Loop() {
+			json.Valid(body)
+		}
+	})
+	b.Run("check", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			check(body)
+		}
+	})
+}

@@ -1,0 +1,123 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// FuzzCheck holds check to what encoding/json makes of the same body.
+func FuzzCheck(f *testing.F) {
+	for _, s := range []string{goodBody, `{"event":"X","message":{"a":"\"}"},"ts":-1}`, `{"e\u0076ent":1}`, `[]`, `{}`, `null`, `{"event":"X",}`,
+		`{"event":"X","message":{},"ts":1,"nodeid":[]}`, `{"ts":01,"event":"A\u0042","message":{"":[true,false,null,-0.5e+7]}}`,
+		"\ufeff{}", `{"a":"\ud800\u00g0"}`, `{"a":tru}`, strings.Repeat(`{"a":[`, 17), `{"event":"X","event":"Y","message":{},"ts":1} 1`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		bad, want := check(body), reference(body)
+		if (bad == nil) != (want == "") {
+			t.Fatalf("%q: got %v, want %q", body, bad, want)
+		}
+		if bad != nil && bad.Field != "" && want == "syntax" {
+			t.Fatalf("%q: got %v, want a mistake of the whole body", body, bad)
+		}
+	})
+}
+
+// reference is check by way of encoding/json: empty for an event, syntax for what is no JSON object, else the kind of
+// mistake.
+func reference(body []byte) string {
+	if !json.Valid(body) {
+		return "syntax"
+	}
+	if depth(body) > maxDepth {
+		return "deep"
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
+		return "syntax"
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return "token"
+		}
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return "value"
+		}
+		seen[key.(string)] = true
+		switch key {
+		case "event":
+			var name string
+			if raw[0] != '"' || json.Unmarshal(raw, &name) != nil || len(name) == 0 || len(name) > maxName ||
+				strings.TrimSpace(name) != name || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+				return "event"
+			}
+		case "message":
+			if raw[0] != '{' {
+				return "message"
+			}
+		case "nodeid":
+			if raw[0] != '"' && string(raw) != "null" {
+				return "nodeid"
+			}
+		case "ts":
+			if !strings.ContainsAny(string(raw[:1]), "-0123456789") || bytes.ContainsAny(raw, ".eE") {
+				return "ts"
+			}
+		}
+	}
+	if !seen["event"] || !seen["message"] || !seen["ts"] {
+		return "missing"
+	}
+	return ""
+}
+
+// depth is how deep valid JSON nests.
+func depth(body []byte) int {
+	deepest, n, text := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{' || c == '[':
+			n++
+			deepest = max(deepest, n)
+		case c == '}' || c == ']':
+			n--
+		}
+	}
+	return deepest
+}
+
+func TestCheckSaysWhatWouldBeRight(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"event":"X","message":{},"ts":"1"}`:           `ts: expected a whole number of seconds since 1970, got the text "1"`,
+		`{"event":"X","message":[1],"ts":1}`:            `message: expected an object with the fields of the event, got a list`,
+		`{"event":"X","message":{},"ts":1.5}`:           `ts: expected a whole number of seconds since 1970, got 1.5`,
+		`{"event":"X","message":{}}`:                    `ts: is missing: expected a whole number of seconds since 1970`,
+		`{"event":"X","message":{},"ts":1,}`:            `the body stops being valid JSON after octet 33`,
+		`{"event":"X","message":{},"ts":1}{}`:           `the body goes on after the object, which ends at octet 33: expected one event for each request`,
+		`{"ts":"1","event":"X","message":{`:             `the body stops being valid JSON after octet 33`,
+		`"x"`:                                           `the body is not a JSON object: expected one as glustereventsd posts it`,
+		`{"name":"volume.created","id":"6a","data":{}}`: `event: is missing: ` + wantEvent,
+	} {
+		if got := check([]byte(body)); got == nil || got.Error() != want {
+			t.Errorf("%s: got %v, want %s", body, got, want)
+		}
+	}
+}
+
+func TestCheckDoesNotAllocate(t *testing.T) {
+	body := []byte(goodBody)
+	if n := testing.AllocsPerRun(100, func() { check(body) }); n != 0 {
+		t.Errorf("got %v allocations, want 0", n)
+	}
+}

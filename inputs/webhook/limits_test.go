@@ -1,0 +1,263 @@
+package webhook
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/inputs"
+)
+
+// dial opens a connection and sends the beginning of a request.
+func dial(t *testing.T, network, addr, text string) net.Conn {
+	t.Helper()
+	c, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ended reads what the server sends until it hangs up.
+func ended(t *testing.T, c net.Conn) string {
+	t.Helper()
+	text, err := io.ReadAll(c)
+	if err, ok := err.(net.Error); ok && err.Timeout() {
+		t.Fatal("the server keeps the connection")
+	}
+	return string(text)
+}
+
+const slowHead = "POST /listen HTTP/1.1\r\nHost: x\r\nContent-Length: 137\r\n"
+
+func TestSlowSendersAreCutOff(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now, func(in *Input) {
+		in.limits.header, in.limits.read, in.limits.idle = 100*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
+	})
+	for name, text := range map[string]string{"nothing": "", "half a header": slowHead, "half a body": slowHead + "\r\n" + goodBody[:50]} {
+		c := dial(t, "tcp", s.Addr(), text)
+		got := ended(t, c)
+		if want := "HTTP/1.1 408"; name == "half a body" && !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %q, want %s", name, got, want)
+		}
+	}
+	c := dial(t, "tcp", s.Addr(), slowHead+"\r\n"+goodBody)
+	if got := ended(t, c); !strings.HasPrefix(got, "HTTP/1.1 200") {
+		t.Errorf("got %q, want 200 and then the end of an idle connection", got)
+	}
+	if n := s.Counters.TimedOut.Load(); n != 1 {
+		t.Errorf("counted %d slow bodies, want 1", n)
+	}
+}
+
+func TestSlowSenderDoesNotHoldUpShutdown(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now, func(in *Input) { in.limits.shutdown = 50 * time.Millisecond })
+	// The answer to the first request shows that the server has the connection, before the second begins.
+	c := dial(t, "tcp", s.Addr(), slowHead+"\r\n"+goodBody+slowHead+"\r\n{")
+	if _, err := bufio.NewReader(c).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.stop(); err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+	ended(t, c)
+}
+
+func TestTooManyFromOneSource(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now, func(in *Input) { in.limits.perSource = 2 })
+	first, second := dial(t, "tcp", s.Addr(), slowHead), dial(t, "tcp", s.Addr(), slowHead)
+	third := dial(t, "tcp", s.Addr(), "")
+	if got := ended(t, third); got != "" {
+		t.Errorf("got %q, want a closed connection", got)
+	}
+	for _, c := range []net.Conn{first, second} {
+		if _, err := io.WriteString(c, "Connection: close\r\n\r\n"+goodBody); err != nil {
+			t.Fatal(err)
+		}
+		if got := ended(t, c); !strings.HasPrefix(got, "HTTP/1.1 200") {
+			t.Errorf("got %q, want 200", got)
+		}
+	}
+	// Both have been closed, the places are free again.
+	if got := exchange(t, s.Addr(), []byte(slowHead+"\r\n"+goodBody)); got != 200 {
+		t.Errorf("got %d, want 200", got)
+	}
+	if n := s.Counters.Disconnected.Load(); n != 1 {
+		t.Errorf("counted %d closed connections, want 1", n)
+	}
+}
+
+func TestConnectionsBeyondTheLimitWait(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now, func(in *Input) { in.limits.connections = 1 })
+	first := dial(t, "tcp", s.Addr(), slowHead)
+	second := dial(t, "tcp", s.Addr(), slowHead+"Connection: close\r\n\r\n"+goodBody)
+	first.Close()
+	if got := ended(t, second); !strings.HasPrefix(got, "HTTP/1.1 200") {
+		t.Errorf("got %q, want 200 after the other one left", got)
+	}
+}
+
+func TestTooManyUnderWayIs503(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Listen = "127.0.0.1:0"
+	in, err := newInput(cfg, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.limits.inFlight = 1
+	if err := in.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	entered, release, stopped := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		stopped <- in.Run(ctx, func(context.Context, inputs.Received) error { entered <- struct{}{}; <-release; return nil })
+	}()
+	request := []byte(slowHead + "\r\n" + goodBody)
+	first := dial(t, "tcp", in.Addr(), string(request))
+	<-entered
+	if got := exchange(t, in.Addr(), request); got != 503 {
+		t.Errorf("got %d, want 503", got)
+	}
+	close(release)
+	if resp, err := http.ReadResponse(bufio.NewReader(first), nil); err != nil || resp.StatusCode != 200 {
+		t.Errorf("the first got %v, %v, want 200", resp, err)
+	}
+	cancel()
+	if err := <-stopped; err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+	if got := in.Counters.ByStatus(); got[503] != 1 || got[200] != 1 || in.Counters.Busy.Load() != 1 {
+		t.Errorf("counted %v", got)
+	}
+}
+
+func TestAllowFrom(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.AllowFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")}
+	for remote, want := range map[string]bool{"192.0.2.7": true, "::ffff:192.0.2.7": true, "192.0.3.7": false, "2001:db8::1": true,
+		"2001:db9::1": false, "127.0.0.1": false, "": true, "x": false} {
+		if got := cfg.allows(remote); got != want {
+			t.Errorf("%q: got %v, want %v", remote, got, want)
+		}
+	}
+	s := start(t, cfg, time.Now)
+	for _, body := range []string{goodBody, ""} {
+		if status, text, _ := s.do(t, "POST", s.url, "", strings.NewReader(body)); status != 403 {
+			t.Errorf("got %d %s, want 403", status, text)
+		}
+	}
+	if len(s.bodies()) != 0 {
+		t.Error("an event of a sender that is not allowed was stored")
+	}
+}
+
+func TestExpectContinue(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Token = "t0ken"
+	s := start(t, cfg, time.Now)
+	head := slowHead + "Expect: 100-continue\r\nConnection: close\r\n"
+	c := dial(t, "tcp", s.Addr(), head+"Authorization: Bearer t0ken\r\n\r\n")
+	r := bufio.NewReader(c)
+	if line, err := r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+		t.Fatalf("got %q, %v, want 100", line, err)
+	}
+	if _, err := io.WriteString(c, goodBody); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(r); err != nil || !strings.Contains(string(rest), "HTTP/1.1 200") {
+		t.Errorf("got %q, %v, want 200", rest, err)
+	}
+	if got := ended(t, dial(t, "tcp", s.Addr(), head+"\r\n")); !strings.HasPrefix(got, "HTTP/1.1 401") {
+		t.Errorf("got %q, want 401 without asking for the body", got)
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s")
+	// A socket that a killed process left behind.
+	old, err := net.ListenUnix("unix", &net.UnixAddr{Name: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.SetUnlinkOnClose(false)
+	old.Close()
+
+	cfg := DefaultConfig()
+	cfg.Listen = "unix:" + file
+	cfg.AllowFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // means nothing here
+	s := start(t, cfg, time.Now)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("got %v, %v, want mode 0660", info.Mode(), err)
+	}
+	c := dial(t, "unix", file, slowHead+"Connection: close\r\n\r\n"+goodBody)
+	if got := ended(t, c); !strings.HasPrefix(got, "HTTP/1.1 200") {
+		t.Errorf("got %q, want 200", got)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.got) != 1 || s.got[0].Remote != "" {
+		t.Errorf("stored %v, want one event without an address", s.got)
+	}
+	second, err := New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Listen(); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("got %v, want that another process listens", err)
+	}
+	if err := os.WriteFile(file+"2", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second.cfg.Listen = "unix:" + file + "2"
+	if err := second.Listen(); err == nil || !strings.Contains(err.Error(), "not a socket") {
+		t.Errorf("got %v, want that the file is not a socket", err)
+	}
+}
+
+func TestComplaintsAreBounded(t *testing.T) {
+	t.Parallel()
+	var c complaints
+	now := time.Unix(1795389266, 0)
+	logged := 0
+	for i := range 5000 {
+		if c.due(complaint{"x", fmt.Sprint(i)}, now) {
+			logged++
+		}
+	}
+	if logged != maxComplaints || len(c.last) != maxComplaints {
+		t.Errorf("%d logged and %d remembered, want %d", logged, len(c.last), maxComplaints)
+	}
+	if k := (complaint{"x", "1"}); c.due(k, now.Add(59*time.Second)) || !c.due(k, now.Add(time.Minute)) || !c.due(complaint{"x", "new"}, now.Add(time.Minute)) {
+		t.Error("a source is not heard again after a minute")
+	}
+}
+
+func TestRunWithoutListen(t *testing.T) {
+	t.Parallel()
+	in, err := New(DefaultConfig(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Run(context.Background(), nil); err == nil || in.Addr() != "" || in.Close() != nil {
+		t.Errorf("got %v, want an error", err)
+	}
+}
