@@ -165,7 +165,7 @@ func (w *writer) loop() {
 				batch[i] = nil
 				req.done <- struct{}{}
 			}
-			if w.walFrames*pageSize >= w.cfg.walBytes() {
+			if w.conn != nil && w.walFrames*pageSize >= w.cfg.walBytes() {
 				w.checkpoint()
 			}
 			runtime.Gosched() // lets those just answered come back with their next record: fewer, fuller commits
