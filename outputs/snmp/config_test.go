@@ -127,7 +127,7 @@ func TestConfigWarnings(t *testing.T) {
 	for _, c := range []struct {
 		auth, priv string
 		want       int
-	}{{"SHA-256", "AES", 0}, {"MD5", "DES", 2}, {"SHA", "AES-256-C", 2}, {"", "", 1}, {"SHA-512", "AES-256-C", 0}} {
+	}{{"SHA-256", "AES", 0}, {"MD5", "DES", 2}, {"SHA", "AES-256-C", 1}, {"", "", 1}, {"SHA-512", "AES-256-C", 0}} {
 		cfg := config("192.0.2.1:162", withUser(User{Name: "alice", Auth: c.auth, Priv: c.priv}))
 		if got := cfg.Warnings(); len(got) != c.want {
 			t.Errorf("%s/%s: got %q, want %d warnings", c.auth, c.priv, got, c.want)

@@ -45,12 +45,14 @@ type Engines struct {
 	opened map[string]*Engine
 }
 
-// engineState is the file. Inode and Machine are those of the file and the machine that wrote it: when they are
-// others, it was copied, from a backup or from another machine, and its counters may be old.
+// engineState is the file. Inode, Written and Machine are the number and the modification time of the file and the
+// machine that wrote it: when they are others, it was copied, from a backup or from another machine, and its counters
+// may be old.
 type engineState struct {
 	ID      string                 `json:"engine_id"`
 	Boots   map[string]engineBoots `json:"boots"`
 	Inode   uint64                 `json:"inode"`
+	Written time.Time              `json:"written"`
 	Machine string                 `json:"machine"`
 }
 
@@ -174,7 +176,7 @@ func (e *Engines) copied() string {
 	switch {
 	case err != nil || e.state.Inode == 0:
 		return ""
-	case inode(info) != e.state.Inode:
+	case inode(info) != e.state.Inode || !info.ModTime().Equal(e.state.Written):
 		return "the file is not the one that was written last, as after restoring a backup"
 	case e.state.Machine != "" && e.state.Machine != machineID():
 		return "it was written on another machine; two gateways must not share an engine ID"
@@ -198,10 +200,13 @@ func (e *Engines) save() (err error) {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	e.state.Inode, e.state.Machine = inode(info), machineID()
+	e.state.Inode, e.state.Written, e.state.Machine = inode(info), time.Now().Truncate(time.Microsecond), machineID()
 	data, err := json.MarshalIndent(e.state, "", "  ")
 	if err == nil {
 		_, err = f.Write(append(data, '\n'))
+	}
+	if err == nil {
+		err = os.Chtimes(f.Name(), e.state.Written, e.state.Written)
 	}
 	if err == nil {
 		err = f.Sync()

@@ -267,6 +267,8 @@ func (o *Output) openAnswer(packet []byte) (*gosnmp.SnmpPacket, error) {
 		return nil, nil
 	}
 	switch reason := p.Variables[0].Name; {
+	case reason == usmNotInTimeWindows && authentic && u.inWindow(sp):
+		return nil, nil // about a packet made before this was learnt: each one in flight gets such an answer
 	case reason == usmNotInTimeWindows && authentic, reason == usmUnknownEngineIDs && sp.AuthoritativeEngineID != u.engineID:
 		if _, err := o.remote.learn(sp.AuthoritativeEngineID, sp.AuthoritativeEngineBoots, sp.AuthoritativeEngineTime); err != nil {
 			return nil, err

@@ -13,35 +13,34 @@ type Protocol struct {
 	Name    string
 	Text    string // which receiver wants it
 	Warning string // why another one would be better; empty when it is a good choice
-	netsnmp string // the name in snmptrapd.conf; empty when net-snmp cannot
 	auth    gosnmp.SnmpV3AuthProtocol
 	priv    gosnmp.SnmpV3PrivProtocol
 }
 
-// AuthProtocols are the values of user.auth.
+// AuthProtocols are the values of user.auth. The names are those of snmptrapd.conf.
 var AuthProtocols = []Protocol{
-	{Name: "MD5", auth: gosnmp.MD5, netsnmp: "MD5", Text: "HMAC-MD5-96 (RFC 3414), for receivers that know nothing else",
+	{Name: "MD5", auth: gosnmp.MD5, Text: "HMAC-MD5-96 (RFC 3414), for receivers that know nothing else",
 		Warning: "MD5 is broken and many receivers no longer have it: use SHA-256 where the receiver can"},
-	{Name: "SHA", auth: gosnmp.SHA, netsnmp: "SHA", Text: "HMAC-SHA-96, that is SHA-1 (RFC 3414), which every v3 receiver has",
+	{Name: "SHA", auth: gosnmp.SHA, Text: "HMAC-SHA-96, that is SHA-1 (RFC 3414), which every v3 receiver has",
 		Warning: "SHA is SHA-1, which is weak: use SHA-256 where the receiver can"},
-	{Name: "SHA-224", auth: gosnmp.SHA224, netsnmp: "SHA-224", Text: "HMAC-SHA-2 (RFC 7860); net-snmp 5.8 and later"},
-	{Name: "SHA-256", auth: gosnmp.SHA256, netsnmp: "SHA-256", Text: "HMAC-SHA-2 (RFC 7860), the usual choice; net-snmp 5.8 and later"},
-	{Name: "SHA-384", auth: gosnmp.SHA384, netsnmp: "SHA-384", Text: "HMAC-SHA-2 (RFC 7860); net-snmp 5.8 and later"},
-	{Name: "SHA-512", auth: gosnmp.SHA512, netsnmp: "SHA-512", Text: "HMAC-SHA-2 (RFC 7860); net-snmp 5.8 and later"},
+	{Name: "SHA-224", auth: gosnmp.SHA224, Text: "HMAC-SHA-2 (RFC 7860); net-snmp 5.8 and later"},
+	{Name: "SHA-256", auth: gosnmp.SHA256, Text: "HMAC-SHA-2 (RFC 7860), the usual choice; net-snmp 5.8 and later"},
+	{Name: "SHA-384", auth: gosnmp.SHA384, Text: "HMAC-SHA-2 (RFC 7860); net-snmp 5.8 and later"},
+	{Name: "SHA-512", auth: gosnmp.SHA512, Text: "HMAC-SHA-2 (RFC 7860); net-snmp 5.8 and later"},
 }
 
-// PrivProtocols are the values of user.priv.
+// PrivProtocols are the values of user.priv. The names are those of snmptrapd.conf.
 var PrivProtocols = []Protocol{
-	{Name: "DES", priv: gosnmp.DES, netsnmp: "DES", Text: "CBC-DES (RFC 3414), for old receivers",
+	{Name: "DES", priv: gosnmp.DES, Text: "CBC-DES (RFC 3414), for old receivers",
 		Warning: "DES can be broken in hours and OpenSSL 3 has it switched off by default: use AES where the receiver can"},
-	{Name: "AES", priv: gosnmp.AES, netsnmp: "AES", Text: "AES-128 (RFC 3826), the usual choice; every current v3 receiver has it"},
-	{Name: "AES-192", priv: gosnmp.AES192, netsnmp: "AES-192", Text: "AES-192 with Blumenthal's key extension; net-snmp"},
-	{Name: "AES-256", priv: gosnmp.AES256, netsnmp: "AES-256", Text: "AES-256 with Blumenthal's key extension; net-snmp"},
-	{Name: "AES-192-C", priv: gosnmp.AES192C, netsnmp: "AES-192-C", Text: "AES-192 with Reeder's key extension; Cisco and receivers after its kind. " + reederText},
-	{Name: "AES-256-C", priv: gosnmp.AES256C, netsnmp: "AES-256-C", Text: "AES-256 with Reeder's key extension; Cisco and receivers after its kind. " + reederText},
+	{Name: "AES", priv: gosnmp.AES, Text: "AES-128 (RFC 3826), the usual choice; every current v3 receiver has it"},
+	{Name: "AES-192", priv: gosnmp.AES192, Text: "AES-192 with Blumenthal's key extension; net-snmp calls it by this name"},
+	{Name: "AES-256", priv: gosnmp.AES256, Text: "AES-256 with Blumenthal's key extension; net-snmp calls it by this name"},
+	{Name: "AES-192-C", priv: gosnmp.AES192C, Text: "AES-192 with Reeder's key extension; Cisco and receivers after its kind. " + reederText},
+	{Name: "AES-256-C", priv: gosnmp.AES256C, Text: "AES-256 with Reeder's key extension; Cisco and receivers after its kind. " + reederText},
 }
 
-const reederText = "It differs from the plain form only where the digest is shorter than the key; with SHA-256 and longer both are the same"
+const reederText = "net-snmp has it under this name too. It differs from the plain form only where the digest is shorter than the key; with SHA-256 and longer both are the same"
 
 // protocol finds a protocol by name. Case, dashes and underscores do not count, and AES-128 and SHA-1 mean AES and SHA.
 func protocol(list []Protocol, name string) (Protocol, bool) {
@@ -142,13 +141,8 @@ func (c *Config) Warnings() []string {
 	if p, ok := protocol(AuthProtocols, c.User.Auth); ok && p.Warning != "" {
 		warn = append(warn, p.Warning)
 	}
-	if p, ok := protocol(PrivProtocols, c.User.Priv); ok {
-		if p.Warning != "" {
-			warn = append(warn, p.Warning)
-		}
-		if a, _ := protocol(AuthProtocols, c.User.Auth); strings.HasSuffix(p.Name, "-C") && a.Name == "SHA" {
-			warn = append(warn, p.Name+" with SHA is for receivers of the Cisco kind: net-snmp drops such traps without a word, use "+strings.TrimSuffix(p.Name, "-C")+" there")
-		}
+	if p, ok := protocol(PrivProtocols, c.User.Priv); ok && p.Warning != "" {
+		warn = append(warn, p.Warning)
 	}
 	return warn
 }

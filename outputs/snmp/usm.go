@@ -140,6 +140,13 @@ func openReport(packet []byte) (*gosnmp.SnmpPacket, error) {
 	return p, nil
 }
 
+// inWindow says whether what an engine says of its clock is what is known of it, RFC 3414 section 2.2.3.
+func (u *usm) inWindow(sp *gosnmp.UsmSecurityParameters) bool {
+	boots, seconds := u.clock()
+	diff := int64(seconds) - int64(sp.AuthoritativeEngineTime)
+	return boots == sp.AuthoritativeEngineBoots && max(diff, -diff) < 150
+}
+
 // provisional stands for an engine that is not known yet: as large as an engine ID can be, so that what fits with it
 // fits with any other.
 var provisional = strings.Repeat("\x01", maxEngineID)

@@ -59,6 +59,7 @@ type Daemon struct {
 	dir     string
 	mibs    string
 	network string
+	conf    []string
 
 	mu   sync.Mutex // guards proc
 	proc *exec.Cmd
@@ -88,15 +89,16 @@ func Start(t testing.TB, opts Options) *Daemon {
 	if community == "" {
 		community = "public"
 	}
-	conf := append([]string{
+	conf := []string{
 		"engineIDType 1",
 		"authCommunity log,execute,net " + community,
 		// The format of v1 traps lacks what v2 ones carry as varbinds, so that it is spelled out.
 		`format1 ` + recordMark + ` %B\n%N.%q\n%v\n` + recordEnd + `\n`,
 		`format2 ` + recordMark + ` %B\n\n%v\n` + recordEnd + `\n`,
 		"outputOption x",
-	}, opts.Config...)
-	d.write("trapd.conf", strings.Join(conf, "\n")+"\n")
+	}
+	d.conf = conf
+	d.Configure(opts.Config...)
 	d.Log = filepath.Join(d.dir, "trapd.log")
 	d.Restart()
 	t.Cleanup(d.Stop)
@@ -133,13 +135,29 @@ func (d *Daemon) write(name, text string) {
 	}
 }
 
+// Configure replaces the lines of Options.Config; they hold from the next Restart on.
+func (d *Daemon) Configure(lines ...string) {
+	d.t.Helper()
+	d.write("snmptrapd.conf", strings.Join(append(d.conf[:len(d.conf):len(d.conf)], lines...), "\n")+"\n")
+}
+
+// Forget throws away what a stopped snmptrapd has kept: engine ID, boots counter, localized keys.
+func (d *Daemon) Forget() {
+	d.t.Helper()
+	if err := os.RemoveAll(filepath.Join(d.dir, "persist")); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 // Restart stops snmptrapd if it runs and starts it on the same address with the same state.
 func (d *Daemon) Restart() {
 	d.t.Helper()
 	d.Stop()
-	cmd := exec.Command(d.bin, "-f", "-C", "-c", filepath.Join(d.dir, "trapd.conf"), "-M", d.mibs, "-m", mibs.EventsModule+":SNMPv2-MIB:SNMP-COMMUNITY-MIB",
+	cmd := exec.Command(d.bin, "-f", "-M", d.mibs, "-m", mibs.EventsModule+":SNMPv2-MIB:SNMP-COMMUNITY-MIB",
 		"-OQ", "-A", "-Lf", d.Log, "-p", filepath.Join(d.dir, "trapd.pid"), d.listen)
-	cmd.Env = append(os.Environ(), "SNMP_PERSISTENT_DIR="+filepath.Join(d.dir, "persist"))
+	persist := filepath.Join(d.dir, "persist")
+	// The search path keeps the files of the machine away as -C would, which also skips the state of the last run.
+	cmd.Env = append(os.Environ(), "SNMPCONFPATH="+d.dir+":"+persist, "SNMP_PERSISTENT_DIR="+persist)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	before := d.starts()
@@ -179,19 +197,34 @@ func (d *Daemon) Stop() {
 	if proc == nil {
 		return
 	}
-	if err := proc.Process.Kill(); err != nil && err != os.ErrProcessDone {
+	// Ended in good order, it saves its v3 boots counter and raises it at the next start.
+	if err := proc.Process.Signal(os.Interrupt); err != nil && err != os.ErrProcessDone {
 		d.t.Errorf("stop snmptrapd: %v", err)
 	}
-	<-done
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		d.t.Error("snmptrapd does not end, it is killed")
+		if err := proc.Process.Kill(); err != nil && err != os.ErrProcessDone {
+			d.t.Errorf("kill snmptrapd: %v", err)
+		}
+		<-done
+	}
 }
 
 // Wait polls the log until it has n notifications and returns all of them; the test fails after some seconds.
 func (d *Daemon) Wait(n int) []Trap {
 	d.t.Helper()
+	return d.WaitFor(fmt.Sprintf("%d notifications at snmptrapd", n), func(traps []Trap) bool { return len(traps) >= n })
+}
+
+// WaitFor polls the log until what was received is as wanted and returns it; the test fails after some seconds.
+func (d *Daemon) WaitFor(what string, ok func([]Trap) bool) []Trap {
+	d.t.Helper()
 	var traps []Trap
-	d.poll(fmt.Sprintf("%d notifications at snmptrapd", n), func() bool {
+	d.poll(what, func() bool {
 		traps = d.Traps()
-		return len(traps) >= n
+		return ok(traps)
 	})
 	return traps
 }
