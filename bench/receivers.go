@@ -13,10 +13,9 @@ import (
 
 // counter is a receiver that counts messages and does nothing else.
 type counter struct {
-	n      atomic.Int64
-	notify chan struct{}
-	addr   string
-	close  func() error
+	n     atomic.Int64
+	addr  string
+	close func() error
 }
 
 // wait returns when n messages have come.

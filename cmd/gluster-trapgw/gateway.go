@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
@@ -76,9 +75,6 @@ func newResolver(cfg *config, queueID string) (*resolver, error) {
 }
 
 func queueDir(cfg *config) string { return filepath.Join(cfg.StateDir, "queue") }
-
-// shutdownTimeout bounds how long requests in flight may take when the gateway stops.
-const shutdownTimeout = 10 * time.Second
 
 // Run starts every long-lived goroutine of the process and stops them in the order of the data: inputs, workers,
 // outputs, queue. Nothing needs draining: what is not sent is on disk. It returns nil when ctx ends, or the first

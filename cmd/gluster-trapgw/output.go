@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
@@ -41,6 +40,3 @@ func (o *outputConfig) destination() string {
 	}
 	return "syslog " + o.Syslog.Target
 }
-
-// stateFile is a file of the gateway's state.
-func (c *config) stateFile(name string) string { return filepath.Join(c.StateDir, name) }
