@@ -104,8 +104,13 @@ func (c *Config) Validate() error {
 		bad("kind", "SNMPv1 has no informs: write kind: trap, or version: 2c or 3")
 	}
 	if c.Source != "" {
-		if _, err := parseSource(c.Source); err != nil {
+		source, err := parseSource(c.Source)
+		if err != nil {
 			bad("source", "%w", err)
+		}
+		_, addr, _ := splitTarget(c.Target) // its error is reported above
+		if to, terr := netip.ParseAddrPort(addr); err == nil && terr == nil && to.Addr().Unmap().Is4() != source.Addr().Unmap().Is4() {
+			bad("source", "%q and the target are not both IPv4 or both IPv6", c.Source)
 		}
 	}
 	if c.Rate < 0 {

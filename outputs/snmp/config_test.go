@@ -59,6 +59,7 @@ func TestConfigValidate(t *testing.T) {
 		{"no timeout", func(c *Config) { c.Timeout = 0 }, []string{"timeout: "}},
 		{"no window", func(c *Config) { c.Window = 0 }, []string{"window: 0 is out of range"}},
 		{"bad source", func(c *Config) { c.Source = "eth0" }, []string{`source: "eth0" is not an address`}},
+		{"source of another family", func(c *Config) { c.Source = "::1" }, []string{`source: "::1" and the target are not both`}},
 		{"user in v2c", func(c *Config) { c.User = good }, []string{"user: SNMPv2c has no users"}},
 		{"engine in v2c", func(c *Config) { c.EngineID = "8000000001020304" }, []string{"engine_id: SNMPv2c has no engines"}},
 		{"community in v3", func(c *Config) { withUser(good)(c); c.Community = "public" }, []string{"community: SNMPv3 has no community"}},

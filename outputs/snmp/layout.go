@@ -76,7 +76,7 @@ type slot struct {
 	text bool // UTF-8; else a DateAndTime
 	more bool // one of extras
 	tail bool // an object of few notification types, after those that all types have
-	cost int  // octets around the value, at least: what leaving it out saves
+	size int  // octets of the OID when encoded
 	get  func(n *translate.Notification) string
 	num  func(n *translate.Notification) (uint32, bool)
 }
@@ -90,7 +90,7 @@ type layout struct {
 
 func newSlot(o *mibs.Object) slot {
 	s := slot{name: o.Name, oid: o.OID, kind: o.Kind, max: o.MaxSize, text: o.IsText, get: texts[o.Name], num: numbers[o.Name]}
-	s.cost = 6 + strings.Count(o.OID, ".") // tags and lengths of three, and at least one octet for each number but the first
+	s.size = oidSize(o.OID)
 	switch {
 	case o.Kind == mibs.Octets && s.get == nil:
 		s.get = fieldText(o.Name)
@@ -98,6 +98,31 @@ func newSlot(o *mibs.Object) slot {
 		s.num = fieldNumber(o.Name)
 	}
 	return s
+}
+
+// oidSize is how many octets an OID has when encoded (X.690 section 8.19).
+func oidSize(oid string) int {
+	size := -1 // the first two numbers share an octet
+	for _, arc := range strings.Split(strings.TrimPrefix(oid, "."), ".") {
+		n, _ := strconv.ParseUint(arc, 10, 32) // the MIB holds nothing else
+		size++
+		for n >>= 7; n > 0; n >>= 7 {
+			size++
+		}
+	}
+	return size
+}
+
+// tlvSize is how many octets a value of n octets has with its tag and length.
+func tlvSize(n int) int {
+	switch {
+	case n < 128:
+		return 2 + n
+	case n < 256:
+		return 3 + n
+	default:
+		return 4 + n
+	}
 }
 
 func fieldText(name string) func(n *translate.Notification) string {

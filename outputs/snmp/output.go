@@ -75,10 +75,24 @@ func New(cfg Config, env Env) (*Output, error) {
 		o.kind = gosnmp.InformRequest
 	}
 	if cfg.v3() {
-		return o, o.newV3()
+		err = o.newV3()
+	} else {
+		o.community, _, err = secret("community", cfg.Community, cfg.CommunityFile)
 	}
-	o.community, _, err = secret("community", cfg.Community, cfg.CommunityFile)
-	return o, err
+	if err != nil {
+		return nil, err
+	}
+	return o, o.checkSize()
+}
+
+// checkSize warns when not even a notification that says nothing fits: then every packet is larger than configured.
+func (o *Output) checkSize() error {
+	u := o.env.MIB.Unknown()
+	m, err := o.Render(&translate.Notification{Name: u.Name, OID: u.OID, Event: "E"}, 1)
+	if err == nil && len(m.Data) > o.maxSize {
+		o.env.Log.Warn("max_size is too small for the OID root, the user and the engine ID: packets will be larger", "target", o.cfg.Target, "max_size", o.maxSize, "least", len(m.Data))
+	}
+	return err
 }
 
 // newV3 derives the keys. The passphrases are not kept, but for informs, whose receiver can turn out to be another.

@@ -284,3 +284,35 @@ func TestRenderUnderAnotherRoot(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+// The limit holds for v3 too, where the packet has an engine, a user, a digest and padding besides.
+func TestRenderLeastSizeV3(t *testing.T) {
+	t.Parallel()
+	for _, auth := range AuthProtocols {
+		for _, priv := range []string{"", "DES", "AES-256"} {
+			for _, kind := range []string{"trap", "inform"} {
+				u := User{Name: "alice", Auth: auth.Name, AuthKey: "authpass12345", Priv: priv}
+				if priv != "" {
+					u.PrivKey = "privpass12345"
+				}
+				o := newOutput(t, config("127.0.0.1:162", withUser(u), func(c *Config) { c.MaxSize, c.Kind = 600, kind }))
+				data := render(t, o, full(t)).Data
+				keys := o.own
+				if kind == "inform" {
+					keys = o.remote.newest()
+				}
+				p, err := keys.open(data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(data) > 600 || len(data) < 580 || len(p.Variables) < 12 {
+					t.Errorf("%s %s %s: %d octets, %d varbinds", kind, auth.Name, priv, len(data), len(p.Variables))
+				}
+			}
+		}
+	}
+	o := newOutput(t, config("127.0.0.1:162", withUser(alice), func(c *Config) { c.MaxSize = minMaxSize }))
+	if data := render(t, o, full(t)).Data; len(data) > minMaxSize {
+		t.Errorf("%d octets", len(data))
+	}
+}

@@ -98,13 +98,15 @@ func (o *Output) repeat(ctx context.Context) error {
 	h := &o.past
 	for i, m := range h.again {
 		data, err := o.fresh(m)
-		if err == nil {
-			err = o.link.write(ctx, data)
+		if err != nil {
+			o.env.Log.Warn("a trap that may not have arrived cannot be sent again", "err", err)
+			continue
 		}
+		err = o.link.write(ctx, data)
 		if err == nil && i == 0 {
 			err = o.link.wait(ctx, refusalTime)
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, syscall.EMSGSIZE) {
 			return err
 		}
 	}

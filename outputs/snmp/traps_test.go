@@ -178,3 +178,42 @@ func TestSendEndsWithContext(t *testing.T) {
 		t.Errorf("sent %d, error %v", n, err)
 	}
 }
+
+// The name of the receiver now means another address than the one in use.
+func TestSendFollowsTheName(t *testing.T) {
+	t.Parallel()
+	addr, got, _ := receive(t, "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(addr)
+	o := newOutput(t, config(net.JoinHostPort("localhost", port), func(c *Config) { c.Source, c.Resolve = "127.0.0.1", 1 }))
+	old, err := net.Dial("udp", net.JoinHostPort("127.0.0.77", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.link.conn = old
+	o.link.buffer = make([]byte, 1024)
+	sendAll(t, o, []outputs.Message{render(t, o, quorumLost(t))})
+	next(t, got)
+	if now := o.link.conn; now == old {
+		t.Error("still the old address")
+	}
+	kept := o.link.conn
+	sendAll(t, o, []outputs.Message{render(t, o, quorumLost(t))})
+	next(t, got)
+	if o.link.conn != kept {
+		t.Error("a new socket although the address is the same")
+	}
+}
+
+func TestCloseIsFinal(t *testing.T) {
+	t.Parallel()
+	addr, _, _ := receive(t, "127.0.0.1:0")
+	o := newOutput(t, config(addr))
+	batch := []outputs.Message{render(t, o, quorumLost(t))}
+	sendAll(t, o, batch)
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := o.Send(context.Background(), batch); n != 0 || !errors.Is(err, errClosed) {
+		t.Errorf("sent %d, error %v", n, err)
+	}
+}

@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"github.com/gosnmp/gosnmp"
+
+	"github.com/gluster-trapgw/gluster-trapgw/mibs"
 )
 
-// trim makes a packet of size octets fit into the limit: it leaves out the raw body, then the other extras from the
-// last to the first, then cuts the message, then drops the address, then the figures
-// that only the gateway's own notifications have, then cuts the key and the names. It measures the
-// encoded packet after each round, and takes away in one round all that the measured excess needs, so that one round
-// is mostly enough. What does not fit even then is sent as it is.
+// trim makes a packet fit into the limit: it leaves out the raw body, then the other extras from the last to the
+// first, then cuts the message, then drops the address, then the figures that only the gateway's own notifications
+// have, then cuts the key and the names. It measures the encoded packet after each round, and takes away in one round
+// all that the measured excess needs, so that one round is mostly enough. What does not fit even then is sent as it is.
 func (o *Output) trim(p *packet, s *scratch, data []byte, tag uint64) ([]byte, uint64, error) {
 	for len(data) > o.maxSize && s.shrink(len(data)-o.maxSize) {
 		p.vars = s.vars
@@ -36,7 +37,7 @@ func (s *scratch) shrink(excess int) bool {
 			at--
 		}
 		s.insertMark(at)
-		excess += s.mark.cost + 4
+		excess += tlvSize(tlvSize(s.mark.size) + tlvSize(1))
 	}
 	if i := s.find(raw); i >= 0 {
 		took += s.drop(i)
@@ -86,18 +87,18 @@ func (s *scratch) find(name string) int {
 	return -1
 }
 
-// drop takes out varbind i and returns how many octets that saves at least.
+// drop takes out varbind i and returns how many octets that saves, give or take the length of a number.
 func (s *scratch) drop(i int) int {
-	saved := 20 // an address with its OID
+	oid, value := oidSize(mibs.TrapAddress), 4
 	if s.slots[i] != nil {
-		saved = s.slots[i].cost
+		oid = s.slots[i].size
 	}
 	if text, ok := s.vars[i].Value.(string); ok {
-		saved += len(text)
+		value = len(text)
 	}
 	s.vars = slices.Delete(s.vars, i, i+1)
 	s.slots = slices.Delete(s.slots, i, i+1)
-	return saved
+	return tlvSize(tlvSize(oid) + tlvSize(value))
 }
 
 // cutTo cuts the text of an object by at least n octets but leaves at least keep of them, and returns what it saved.
