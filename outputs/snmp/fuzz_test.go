@@ -104,3 +104,37 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAnswer: nothing that anybody sends to the socket of an inform makes it panic or passes for an acknowledgement.
+func FuzzAnswer(f *testing.F) {
+	plain, v3 := newOutput(f, informer("127.0.0.1:162")), newOutput(f, informer("127.0.0.1:162", withUser(alice)))
+	v3.discoverAs(f, "engine-1")
+	n := quorumLost(f)
+	f.Add(render(f, plain, n).Data)
+	f.Add(render(f, v3, n).Data)
+	report := gosnmp.SnmpPacket{Version: gosnmp.Version3, SecurityModel: gosnmp.UserSecurityModel, PDUType: gosnmp.Report,
+		SecurityParameters: &gosnmp.UsmSecurityParameters{AuthoritativeEngineID: "another"},
+		Variables:          []gosnmp.SnmpPDU{{Name: usmUnknownEngineIDs, Type: gosnmp.Counter32, Value: uint32(1)}}}
+	data, err := report.MarshalMsg()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	any := func(uint32) bool { return true }
+	f.Fuzz(func(t *testing.T, packet []byte) {
+		if p, err := plain.openAnswer(packet, any); err == nil && p != nil && p.Version != gosnmp.Version2c {
+			t.Errorf("took %v for an answer", p.PDUType)
+		}
+		if p, err := v3.openAnswer(packet, any); err == nil && p != nil && p.PDUType == gosnmp.GetResponse {
+			t.Error("took a packet of a stranger for an acknowledgement")
+		}
+	})
+}
+
+// discoverAs makes an engine known without asking one.
+func (o *Output) discoverAs(t testing.TB, engineID string) {
+	t.Helper()
+	if _, err := o.remote.learn(engineID, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -217,7 +217,10 @@ func (o *Output) readAnswer(ctx context.Context, f *flight) error {
 	if err != nil {
 		return err
 	}
-	p, err := o.openAnswer(packet)
+	p, err := o.openAnswer(packet, func(id uint32) bool {
+		i, ours := f.byID[id]
+		return ours && i < f.next
+	})
 	if err != nil {
 		return err
 	}
@@ -243,7 +246,8 @@ func (o *Output) readAnswer(ctx context.Context, f *flight) error {
 }
 
 // openAnswer decodes an answer. It returns nil for packets that mean nothing, and an error when the receiver says no.
-func (o *Output) openAnswer(packet []byte) (*gosnmp.SnmpPacket, error) {
+// A Report need not be authenticated, so that it is believed only about a message that inFlight knows.
+func (o *Output) openAnswer(packet []byte, inFlight func(msgID uint32) bool) (*gosnmp.SnmpPacket, error) {
 	if o.remote == nil {
 		p, err := (&gosnmp.GoSNMP{}).UnmarshalTrap(packet, false)
 		if err != nil || p.Version != gosnmp.Version2c {
@@ -263,7 +267,7 @@ func (o *Output) openAnswer(packet []byte) (*gosnmp.SnmpPacket, error) {
 		return p, nil
 	}
 	sp, ok := p.SecurityParameters.(*gosnmp.UsmSecurityParameters)
-	if !ok || len(p.Variables) == 0 {
+	if !ok || len(p.Variables) == 0 || !inFlight(p.MsgID) {
 		return nil, nil
 	}
 	switch reason := p.Variables[0].Name; {
