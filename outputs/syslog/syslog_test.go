@@ -192,7 +192,7 @@ func FuzzRender(f *testing.F) {
 		}
 		msg := parsed.(*rfc5424.SyslogMessage)
 		sd := *msg.StructuredData
-		if len(m.Data) < defaultTCPSize-8 {
+		if len(o.enc.message(nil, n, 1, full)) <= o.enc.maxSize {
 			if got := sd["gluster@32473"]; len(got) != 1 {
 				t.Fatalf("fields %q of %q", got, m.Data)
 			}
