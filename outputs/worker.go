@@ -3,7 +3,6 @@ package outputs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
@@ -33,32 +32,19 @@ type Worker struct {
 
 	ord   uint64 // notifications delivered or given up since the start
 	pace  bucket
-	arena []Message
+	batch []Message
+	quiet silence // of the log lines about notifications that cannot be sent
 
 	mu     sync.Mutex // guards status
 	status Status
 }
 
-// Status is how a worker stands.
-type Status struct {
-	Sent         uint64
-	Failed       uint64    // permanent errors
-	Dropped      uint64    // not for this output
-	Retries      uint64    // failed tries
-	LastErr      string    // of the current or last streak of failures
-	FailingSince time.Time // zero when the last try worked
-	LastSent     time.Time
-}
-
-// commitEvery is how long sent notifications may stay uncommitted while a batch is under way.
-const commitEvery = 200 * time.Millisecond
-
-// Status returns a snapshot. It may be called from any goroutine.
-func (w *Worker) Status() Status {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.status
-}
+// commitEvery is how long sent notifications may stay uncommitted while a batch is under way; stopCommit how long the
+// last commit may take when the gateway stops.
+const (
+	commitEvery = 200 * time.Millisecond
+	stopCommit  = 3 * time.Second
+)
 
 // Run delivers until ctx ends and then returns nil; what was sent by then is committed.
 func (w *Worker) Run(ctx context.Context) error {
@@ -76,15 +62,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.pace = newBucket(w.Rate, w.Burst)
 
-	next := w.fetch(ctx)
-	for {
-		var items []Item
-		select {
-		case <-ctx.Done():
-			<-next
-			return nil
-		case items = <-next:
-		}
+	for next := w.fetch(ctx); ; {
+		items := <-next
 		if items == nil {
 			return nil // ctx ended
 		}
@@ -102,6 +81,9 @@ func (w *Worker) fetch(ctx context.Context) <-chan []Item {
 	go func() {
 		for try := 0; ; try++ {
 			items, err := w.Log.Next(ctx, w.BatchSize)
+			if err == nil && len(items) == 0 {
+				err = errors.New("it returned nothing")
+			}
 			if err == nil {
 				if try > 0 {
 					w.Logger.Info("log can be read again", "output", w.Name)
@@ -142,8 +124,13 @@ func (w *Worker) deliver(ctx context.Context, items []Item) bool {
 			done++
 			continue
 		}
+		w.inHand(items[done].Notification.Received)
 		if ctx.Err() != nil {
 			commit(done)
+			return false
+		}
+		// What was sent is not left uncommitted while the next has to wait for its turn.
+		if pause := w.pace.pause(); pause > 0 && time.Since(lastCommit)+pause > commitEvery && !commit(done) {
 			return false
 		}
 		n, delivered, err := w.send(ctx, items[done:])
@@ -153,12 +140,13 @@ func (w *Worker) deliver(ctx context.Context, items []Item) bool {
 			}
 		}
 		done += n
+		w.delivered(delivered)
 		if delivered > 0 {
-			w.recovered(delivered)
 			try = 0
 		}
 		switch {
 		case err == nil:
+			w.works()
 		case errors.Is(err, ErrPermanent):
 			w.failed(&items[done], err)
 			done++
@@ -168,8 +156,7 @@ func (w *Worker) deliver(ctx context.Context, items []Item) bool {
 			return false
 		default:
 			w.failing(err)
-			commit(done)
-			if !sleep(ctx, w.backoff(try)) {
+			if !commit(done) || !sleep(ctx, w.backoff(try)) {
 				return false
 			}
 			try++
@@ -178,6 +165,7 @@ func (w *Worker) deliver(ctx context.Context, items []Item) bool {
 			return false
 		}
 	}
+	w.inHand(time.Time{})
 	return commit(done)
 }
 
@@ -197,10 +185,10 @@ func (w *Worker) send(ctx context.Context, items []Item) (done, delivered int, e
 		}
 		end++
 	}
-	if cap(w.arena) < count {
-		w.arena = make([]Message, count, max(count, w.BatchSize))
+	if cap(w.batch) < count {
+		w.batch = make([]Message, count, max(count, w.BatchSize))
 	}
-	batch := w.arena[:count]
+	batch := w.batch[:count]
 	at := w.render(items[:end], batch)
 	if at.err != nil {
 		batch = batch[:at.index]
@@ -209,7 +197,10 @@ func (w *Worker) send(ctx context.Context, items []Item) (done, delivered int, e
 	if len(batch) > 0 {
 		sent, err = w.Output.Send(ctx, batch)
 		sent = min(max(sent, 0), len(batch))
-		if err == nil && sent < len(batch) {
+		switch {
+		case sent == len(batch):
+			err = nil // all are delivered: there is none that the error could be about
+		case err == nil:
 			err = errors.New("the output took only a part of the batch")
 		}
 	}
@@ -273,24 +264,21 @@ func (w *Worker) render(items []Item, batch []Message) renderError {
 	return renderError{}
 }
 
-// commit saves progress, trying until it works: nothing may be sent that could not be remembered. When ctx ends it
-// tries once more, for a moment.
+// commit saves progress, trying until it works: nothing may be sent that could not be remembered. It waits for a slow
+// disk as long as it takes, for a commit that was given up may have happened; only when ctx ends its time is limited,
+// and then it is not repeated.
 func (w *Worker) commit(ctx context.Context, items []Item) bool {
 	for try := 0; ; try++ {
-		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		c, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopCommit, cancel) })
 		err := w.Log.Commit(c, items)
+		stop()
 		cancel()
 		if err == nil {
 			if try > 0 {
 				w.Logger.Info("cursor can be saved again", "output", w.Name)
 			}
-			w.count(func(s *Status) {
-				for i := range items {
-					if items[i].Outcome == Dropped {
-						s.Dropped++
-					}
-				}
-			})
+			w.committed(items)
 			return ctx.Err() == nil
 		}
 		if try == 0 {
@@ -302,60 +290,14 @@ func (w *Worker) commit(ctx context.Context, items []Item) bool {
 	}
 }
 
-func (w *Worker) count(fn func(*Status)) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	fn(&w.status)
-}
-
-// recovered counts what was delivered and ends a streak of failures.
-func (w *Worker) recovered(n int) {
-	now := time.Now()
-	var since time.Time
-	w.count(func(s *Status) {
-		since = s.FailingSince
-		s.FailingSince = time.Time{}
-		s.Sent += uint64(n)
-		s.LastSent = now
-	})
-	if !since.IsZero() {
-		w.Logger.Info("output works again", "output", w.Name, "failed_for", now.Sub(since).Round(time.Second))
-	}
-}
-
-// failing counts a failed try and logs the first of a streak.
-func (w *Worker) failing(err error) {
-	first := false
-	w.count(func(s *Status) {
-		first = s.FailingSince.IsZero()
-		if first {
-			s.FailingSince = time.Now()
-		}
-		s.Retries++
-		s.LastErr = err.Error()
-	})
-	if first {
-		w.Logger.Warn("output fails: it will be tried again until it works", "output", w.Name, "err", err)
-	}
-}
-
-// failed gives one notification up.
-func (w *Worker) failed(it *Item, err error) {
-	it.Outcome = Failed
-	w.count(func(s *Status) {
-		s.Failed++
-		s.LastErr = err.Error()
-	})
-	w.Logger.Error("notification cannot be sent", "output", w.Name, "event", it.Notification.Event, "seq", it.Seq, "err", err)
-}
-
 // backoff is the pause after the try-th failure of a streak: doubling, capped, with jitter of a quarter either way so
 // that outputs which failed together do not retry together.
 func (w *Worker) backoff(try int) time.Duration {
-	d := w.RetryMax
-	if try < 30 {
-		d = min(w.RetryMin<<try, w.RetryMax)
+	d := w.RetryMin
+	for ; try > 0 && d < w.RetryMax; try-- {
+		d *= 2
 	}
+	d = min(d, w.RetryMax)
 	return d*3/4 + rand.N(d/2+1)
 }
 
@@ -369,50 +311,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
-}
-
-// bucket is a token bucket. Only the worker's goroutine uses it.
-type bucket struct {
-	rate, burst, tokens float64
-	last                time.Time
-}
-
-func newBucket(rate float64, burst int) bucket {
-	b := bucket{rate: rate, burst: float64(burst), last: time.Now()}
-	if b.burst == 0 {
-		b.burst = max(1, rate/10)
-	}
-	b.tokens = b.burst
-	return b
-}
-
-// take waits until at least one notification may go and takes up to want.
-func (b *bucket) take(ctx context.Context, want int) (int, bool) {
-	if b.rate <= 0 {
-		return want, true
-	}
-	for {
-		now := time.Now()
-		b.tokens = min(b.burst, b.tokens+now.Sub(b.last).Seconds()*b.rate)
-		b.last = now
-		if b.tokens >= 1 {
-			n := min(want, int(b.tokens))
-			b.tokens -= float64(n)
-			return n, true
-		}
-		if !sleep(ctx, time.Duration((1-b.tokens)/b.rate*float64(time.Second))) {
-			return 0, false
-		}
-	}
-}
-
-func (b *bucket) giveBack(n int) {
-	if b.rate > 0 {
-		b.tokens = min(b.burst, b.tokens+float64(n))
-	}
-}
-
-// String is for logs and tests.
-func (s Status) String() string {
-	return fmt.Sprintf("sent %d, failed %d, dropped %d, retries %d", s.Sent, s.Failed, s.Dropped, s.Retries)
 }
