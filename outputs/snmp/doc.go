@@ -1,7 +1,8 @@
 // Package snmp sends notifications as SNMP traps and informs: v1, v2c and v3. An Output is one receiver.
 //
-// Packets are encoded with gosnmp and written with this package's own sockets, which is what makes a refusal by a
-// closed port visible and several informs in flight possible. Which varbinds a notification has, in which order and
+// Packets are encoded with gosnmp, those of v2c by an encoder of our own that gives the same octets, and written with
+// this package's own sockets, which is what makes a refusal by a closed port visible and several informs in flight
+// possible. Which varbinds a notification has, in which order and
 // how long they may be, comes from the MIB (package mibs); the values come from the Notification.
 //
 // The package never retries: the worker does. It never chooses what is sent: translate and policy do. The v3 engine of

@@ -44,6 +44,8 @@ type Output struct {
 	// Used by Send and Close only.
 	link link
 	past history
+
+	oids oidTable // encoded
 }
 
 var _ outputs.Output = (*Output)(nil)
@@ -68,6 +70,9 @@ func New(cfg Config, env Env) (*Output, error) {
 	o.pool.New = func() any { return &scratch{} }
 	o.requestID.Store(rand.Uint32())
 	if o.link, err = newLink(cfg); err != nil {
+		return nil, err
+	}
+	if o.oids, err = newOIDTable(env.MIB); err != nil {
 		return nil, err
 	}
 	o.kind = gosnmp.SNMPv2Trap

@@ -118,16 +118,17 @@ func (o *Output) encode(p *packet) ([]byte, uint64, error) {
 		data, err := u.seal(o.kind, p.id, o.cfg.Context, p.vars)
 		return data, uint64(u.generation)<<32 | uint64(p.id), err
 	}
-	msg := gosnmp.SnmpPacket{Version: gosnmp.Version2c, Community: o.community, PDUType: o.kind, RequestID: p.id, Variables: p.vars}
-	if o.v1 {
-		msg.Version, msg.PDUType = gosnmp.Version1, gosnmp.Trap
-		header, err := v1Header(p.trap)
-		if err != nil {
-			return nil, 0, err
-		}
-		header.Timestamp = uint(o.upTime())
-		msg.SnmpTrap = header
+	if !o.v1 {
+		data, err := o.oids.marshalV2c(o.community, o.kind, p.id, p.vars)
+		return data, uint64(p.id), err
 	}
+	header, err := v1Header(p.trap)
+	if err != nil {
+		return nil, 0, err
+	}
+	header.Timestamp = uint(o.upTime())
+	msg := gosnmp.SnmpPacket{Version: gosnmp.Version1, Community: o.community, PDUType: gosnmp.Trap, RequestID: p.id,
+		Variables: p.vars, SnmpTrap: header}
 	data, err := msg.MarshalMsg()
 	return data, uint64(p.id), err
 }
