@@ -27,8 +27,8 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		CommandNotFound:      func(*cli.Context, string) {},
 		Action:               noCommand,
 		Commands: []*cli.Command{
-			serveCommand(), demoCommand(), testCommand(), listenCommand(),
-			eventsCommand(), mibCommand(), policyCommand(), configCommand(),
+			serveCommand(), demoCommand(), testCommand(), sendCommand(), listenCommand(),
+			eventsCommand(), mibCommand(), policyCommand(), configCommand(), snmpCommand(),
 			queueCommand(), historyCommand(), completionCommand(), versionCommand(),
 		},
 	}

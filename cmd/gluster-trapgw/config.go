@@ -247,6 +247,9 @@ func configCommand() *cli.Command {
 				if err != nil {
 					return err
 				}
+				for _, w := range cfg.warnings() {
+					fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: warning: %s: %s\n", file, w)
+				}
 				_, err = fmt.Fprintf(c.App.Writer, "%s: ok, %d outputs\n", file, len(cfg.Outputs))
 				return err
 			},

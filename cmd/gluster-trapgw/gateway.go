@@ -12,6 +12,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
@@ -52,7 +53,13 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 	if err := g.webhook.Listen(); err != nil {
 		return g, err
 	}
-	env := newOutputEnv(cfg, log)
+	var engines *snmp.Engines
+	if cfg.needsEngine() {
+		if engines, err = snmp.OpenEngines(cfg.StateDir, log); err != nil {
+			return g, err
+		}
+	}
+	env := newOutputEnv(cfg, engines, log)
 	for i := range cfg.Outputs {
 		o := &cfg.Outputs[i]
 		out, rate, err := newOutput(o, env)

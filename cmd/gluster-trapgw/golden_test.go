@@ -25,7 +25,7 @@ func TestEventGoldens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := newOutputEnv(cfg, slog.New(slog.DiscardHandler))
+	env := newOutputEnv(cfg, nil, slog.New(slog.DiscardHandler))
 	env.syslog.Version = "test"
 	outs := exampleOutputs()
 	trap, err := snmp.New(*outs[0].SNMP, env.snmp)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
+	"github.com/gluster-trapgw/gluster-trapgw/mibs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/syslog"
@@ -15,9 +18,11 @@ type outputEnv struct {
 	syslog syslog.Env
 }
 
-func newOutputEnv(cfg *config, log *slog.Logger) outputEnv {
+// newOutputEnv takes the keeper of the SNMP engine, which serve opens and the other commands join; nil will do where no
+// v3 trap is sent.
+func newOutputEnv(cfg *config, engines *snmp.Engines, log *slog.Logger) outputEnv {
 	return outputEnv{
-		snmp:   snmp.Env{MIB: cfg.mib, Start: time.Now(), Log: log},
+		snmp:   snmp.Env{MIB: cfg.mib, Start: time.Now(), Engines: engines, Log: log},
 		syslog: syslog.Env{Root: cfg.mib.Root(), Version: version(), Log: log},
 	}
 }
@@ -39,4 +44,42 @@ func (o *outputConfig) destination() string {
 		return "snmp " + o.SNMP.Target
 	}
 	return "syslog " + o.Syslog.Target
+}
+
+// needsEngine reports whether any output sends v3 traps, for which the gateway's own SNMP engine is authoritative.
+func (c *config) needsEngine() bool {
+	for i := range c.Outputs {
+		if s := c.Outputs[i].SNMP; s != nil && s.Version == "3" {
+			return true
+		}
+	}
+	return false
+}
+
+// joinEngines is for commands that may run beside serve. Without an output that needs one there is no engine.
+func (c *config) joinEngines(log *slog.Logger) (*snmp.Engines, error) {
+	if !c.needsEngine() {
+		return nil, nil
+	}
+	// The engine ID must be known to receivers before serve has run for the first time.
+	if err := os.MkdirAll(c.StateDir, 0o750); err != nil {
+		return nil, fmt.Errorf("make state directory: %w", err)
+	}
+	return snmp.JoinEngines(c.StateDir, log)
+}
+
+// warnings are what is allowed and still not wise, each with the path of its key.
+func (c *config) warnings() []string {
+	var all []string
+	for i := range c.Outputs {
+		if s := c.Outputs[i].SNMP; s != nil {
+			for _, w := range s.Warnings() {
+				all = append(all, fmt.Sprintf("outputs[%d].snmp: %s", i, w))
+			}
+		}
+	}
+	if c.MIB.OIDRoot == mibs.DefaultRoot && len(c.Outputs) > 0 {
+		all = append(all, "mib.oid_root: the default root is for experiments and can collide: set an arc of your own enterprise number")
+	}
+	return all
 }

@@ -32,6 +32,9 @@ func serveCommand() *cli.Command {
 			if len(cfg.Outputs) == 0 {
 				log.Warn("no outputs are configured: events are stored and sent nowhere", "config", file)
 			}
+			for _, w := range cfg.warnings() {
+				log.Warn("configuration is allowed but not wise", "what", w)
+			}
 			g, err := newGateway(cfg, log)
 			if err != nil {
 				return err

@@ -89,7 +89,12 @@ func test(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	env := newOutputEnv(cfg, slog.New(slog.DiscardHandler))
+	quiet := slog.New(slog.DiscardHandler)
+	engines, err := cfg.joinEngines(quiet)
+	if err != nil {
+		return err
+	}
+	env := newOutputEnv(cfg, engines, quiet)
 	outs := make([]outputs.Output, len(cfg.Outputs))
 	for i := range cfg.Outputs {
 		if outs[i], _, err = newOutput(&cfg.Outputs[i], env); err != nil {
