@@ -14,16 +14,19 @@ import (
 
 // Config is one syslog output of the configuration.
 type Config struct {
-	Target   string        `yaml:"target"` // udp://host:port, tcp://host:port
+	Target   string        `yaml:"target"` // udp://host:port, tcp://host:port, tls://host:port, unix:///path
 	Facility string        `yaml:"facility"`
 	AppName  string        `yaml:"app_name"`
-	BOM      bool          `yaml:"bom"`
-	MaxSize  conffile.Size `yaml:"max_size"` // octets of one message; 0 is the transport's default
+	Format   string        `yaml:"format"`   // rfc5424, rfc3164, json
+	Framing  string        `yaml:"framing"`  // of streams: octet-counted or lf; empty: lf for json, else octet-counted
+	BOM      bool          `yaml:"bom"`      // a byte order mark before the text of RFC 5424
+	MaxSize  conffile.Size `yaml:"max_size"` // octets of one message; 0 is the default of transport and format
 	Rate     float64       `yaml:"rate"`     // messages per second; 0 is no limit
+	TLS      TLSConfig     `yaml:"tls"`      // for tls://
 }
 
 // DefaultConfig has no target. Collectors take what comes, so there is no pacing unless it is asked for.
-func DefaultConfig() Config { return Config{Facility: "local3", AppName: "gluster"} }
+func DefaultConfig() Config { return Config{Facility: "local3", AppName: "gluster", Format: "rfc5424"} }
 
 // UnmarshalYAML gives what the file leaves out its default.
 func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
@@ -36,20 +39,62 @@ func (c *Config) UnmarshalYAML(unmarshal func(any) error) error {
 var Facilities = []string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
 	"ntp", "audit", "alert", "clock", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
 
-// Sizes, in octets. RFC 5426 section 3.2 wants every receiver to take 480 and advises 2048; RFC 5425 and 6587 have no
-// limit, but rsyslog cuts at 8 KiB unless told otherwise.
+// Formats are the forms of a message: RFC 5424, RFC 3164 for old collectors, and a JSON object without a syslog header.
+var Formats = []string{"rfc5424", "rfc3164", "json"}
+
+// Framings are how a stream is divided into messages (RFC 6587): by their lengths or by line feeds.
+var Framings = []string{"octet-counted", "lf"}
+
+// Sizes, in octets. RFC 5426 section 3.2 wants every receiver to take 480 and advises 2048; RFC 3164 section 4.1 has
+// 1024; RFC 5425 and 6587 have no limit, but rsyslog cuts at 8 KiB unless told otherwise. largestUDP is what fits into
+// a datagram of IPv4.
 const (
-	leastSize      = 480
-	defaultUDPSize = 2048
-	defaultTCPSize = 8192
-	largestSize    = 64 << 10
+	leastSize         = 480
+	defaultUDPSize    = 2048
+	defaultOldSize    = 1024
+	defaultStreamSize = 8192
+	largestSize       = 64 << 10
+	largestUDP        = 65507
 )
+
+// size is the limit of one message.
+func (c *Config) size(network string) int {
+	switch {
+	case c.MaxSize != 0:
+		return int(c.MaxSize)
+	case c.Format == "rfc3164" && network == "udp":
+		return defaultOldSize
+	case network == "udp":
+		return defaultUDPSize
+	}
+	return defaultStreamSize
+}
 
 // Validate reports every mistake.
 func (c *Config) Validate() error {
 	var errs []error
-	if _, err := parseTarget(c.Target); err != nil {
+	t, err := parseTarget(c.Target)
+	if err != nil {
 		errs = append(errs, conffile.At("target", "%w", err))
+	}
+	if !slices.Contains(Formats, c.Format) {
+		errs = append(errs, conffile.At("format", "%q is not a format: one of %s", c.Format, strings.Join(Formats, ", ")))
+	}
+	if c.BOM && c.Format != "rfc5424" {
+		errs = append(errs, conffile.At("bom", "only messages of format rfc5424 have a byte order mark, this is %q", c.Format))
+	}
+	switch {
+	case c.Framing != "" && !slices.Contains(Framings, c.Framing):
+		errs = append(errs, conffile.At("framing", "%q is not a framing: one of %s", c.Framing, strings.Join(Framings, ", ")))
+	case c.Framing != "" && t.network == "udp":
+		errs = append(errs, conffile.At("framing", "UDP has no framing, a datagram is a message: leave it out"))
+	}
+	if t.network == "tls" {
+		if _, err := c.TLS.load(t.host); err != nil {
+			errs = append(errs, conffile.In("tls", err))
+		}
+	} else if err == nil && c.TLS != (TLSConfig{}) {
+		errs = append(errs, conffile.At("tls", "the target %q does not use TLS: write tls:// or leave this out", c.Target))
 	}
 	if !slices.Contains(Facilities, c.Facility) {
 		errs = append(errs, conffile.At("facility", "%q is not a facility: one of %s", c.Facility, strings.Join(Facilities, ", ")))
@@ -60,32 +105,45 @@ func (c *Config) Validate() error {
 	if c.MaxSize != 0 && (c.MaxSize < leastSize || c.MaxSize > largestSize) {
 		errs = append(errs, conffile.At("max_size", "%s is out of range: 480 to 64KiB", c.MaxSize))
 	}
-	if c.Rate < 0 {
-		errs = append(errs, conffile.At("rate", "%v is negative: 0 is no limit", c.Rate))
+	if t.network == "udp" && c.MaxSize > largestUDP {
+		errs = append(errs, conffile.At("max_size", "%s is more than a UDP datagram holds: at most %d", c.MaxSize, largestUDP))
+	}
+	if c.Rate < 0 || c.Rate != c.Rate {
+		errs = append(errs, conffile.At("rate", "%v is not a rate: 0 is no limit, 1000 is a thousand per second", c.Rate))
 	}
 	return errors.Join(errs...)
 }
 
 // target is a parsed Config.Target.
 type target struct {
-	network string // "udp" or "tcp"
-	addr    string // host:port
+	network string // "udp", "tcp", "tls" or "unix"
+	addr    string // host:port, or the path of the socket
+	host    string
 }
 
 func parseTarget(s string) (target, error) {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Host == "" {
-		return target{}, fmt.Errorf("%q is not a target: write it like udp://192.0.2.30:514 or tcp://collector.example.org:601", s)
+	if err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" {
+		return target{}, fmt.Errorf("%q is not a target: write it like udp://192.0.2.30:514, tcp://collector.example.org:601, tls://collector.example.org:6514 or unix:///dev/log", s)
 	}
-	if u.Scheme != "udp" && u.Scheme != "tcp" {
-		return target{}, fmt.Errorf("%q: %q is not a transport: one of udp, tcp", s, u.Scheme)
+	if !slices.Contains([]string{"udp", "tcp", "tls", "unix"}, u.Scheme) {
+		return target{}, fmt.Errorf("%q: %q is not a transport: one of udp, tcp, tls, unix", s, u.Scheme)
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return target{}, fmt.Errorf("%q: only transport, host and port are expected", s)
+	}
+	if u.Scheme == "unix" {
+		if u.Host != "" || len(u.Path) > 107 {
+			return target{}, fmt.Errorf("%q: the socket is a path of at most 107 octets, written like unix:///dev/log", s)
+		}
+		return target{network: "unix", addr: u.Path}, nil
+	}
+	if strings.Trim(u.Path, "/") != "" {
 		return target{}, fmt.Errorf("%q: only transport, host and port are expected", s)
 	}
 	port := u.Port()
 	if port == "" {
-		return target{}, fmt.Errorf("%q has no port: 514 for UDP, 601 for TCP are usual", s)
+		return target{}, fmt.Errorf("%q has no port: 514 for UDP, 601 for TCP, 6514 for TLS are usual", s)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return target{}, fmt.Errorf("%q: the port is not from 1 to 65535", s)
@@ -93,5 +151,5 @@ func parseTarget(s string) (target, error) {
 	if u.Hostname() == "" {
 		return target{}, fmt.Errorf("%q has no host", s)
 	}
-	return target{u.Scheme, net.JoinHostPort(u.Hostname(), port)}, nil
+	return target{u.Scheme, net.JoinHostPort(u.Hostname(), port), u.Hostname()}, nil
 }

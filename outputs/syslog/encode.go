@@ -1,8 +1,6 @@
 package syslog
 
 import (
-	"fmt"
-	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -11,20 +9,22 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
-// encoder appends RFC 5424 messages. It is immutable and safe for concurrent use.
+// encoder appends messages. It is immutable and safe for concurrent use.
 //
-// The structured data of a message: gluster@PEN holds the fields of the event as GlusterFS sent them, trapgw@PEN what
-// the gateway made of them, alarm the alarm as RFC 5674 has it, origin and meta are those of RFC 5424 section 7, and
-// snmp holds the OID of the notification as RFC 5675 does, so that a message and its trap can be joined. The two of our
-// own are apart because a value on the wire of glustereventsd can smuggle in fields of any name.
+// The structured data of an RFC 5424 message: gluster@PEN holds the fields of the event as GlusterFS sent them,
+// trapgw@PEN what the gateway made of them, alarm the alarm as RFC 5674 has it, origin and meta are those of RFC 5424
+// section 7, and snmp holds the OID of the notification as RFC 5675 does, so that a message and its trap can be joined.
+// The two of our own are apart because a value on the wire of glustereventsd can smuggle in fields of any name.
 type encoder struct {
 	facility int
 	app      string
 	bom      bool
-	maxSize  int // octets of one message; 0 is no limit
+	maxSize  int // octets of one message
 	eventID  string
 	ownID    string
 	origin   string // ready: software="..." swVersion="..." enterpriseId="..."
+	form     func(e *encoder, b []byte, n *translate.Notification, ord uint64, d detail) []byte
+	zone     *time.Location // of RFC 3164 timestamps
 }
 
 // Limits of RFC 5424 section 6.
@@ -49,45 +49,80 @@ var severities = [...]int{
 // snmpTrapOID is the varbind that says which notification it is.
 const snmpTrapOID = "1.3.6.1.6.3.1.1.4.1.0"
 
-// append appends one message without framing. When it is larger than the limit, the event's own fields go first, then
-// the end of the text, and trapgw@PEN says truncated="true".
+// detail is how much of a notification is written.
+type detail struct {
+	fields     bool // the event's own fields
+	value      int  // octets of each of them; 0 is no limit
+	text       int  // octets of the text; 0 is no limit
+	resources  bool // what the gateway made of them, the alarm, the origin
+	oid        bool
+	identifier int  // octets of host and event name; 0 is no limit
+	cut        bool // something is left out: say so
+}
+
+// append appends one message without framing. A message over the limit gives up, until it fits: the ends of long
+// values, the event's own fields, all but what identifies the notification, and the end of the text, which then closes
+// with an ellipsis. truncated="true" says that something was left out.
 func (e *encoder) append(dst []byte, n *translate.Notification, ord uint64) []byte {
 	start := len(dst)
-	dst = e.message(dst, n, ord, full)
-	if e.maxSize == 0 || len(dst)-start <= e.maxSize {
-		return dst
-	}
-	dst = e.message(dst[:start], n, ord, withoutFields)
+	dst = e.form(e, dst, n, ord, detail{fields: true, resources: true, oid: true})
 	if len(dst)-start <= e.maxSize {
 		return dst
 	}
-	dst = e.message(dst[:start], n, ord, bare)
-	if over := len(dst) - start - e.maxSize; over > 0 {
-		dst = append(cut(dst, max(start, len(dst)-over-len("…"))), "…"...)
+	text := max(e.maxSize/4, 64)
+	d := detail{cut: true, identifier: 48, text: 1}
+	for _, try := range []detail{
+		{cut: true, fields: true, value: 128, text: text, resources: true, oid: true},
+		{cut: true, text: text, resources: true, oid: true},
+		{cut: true, text: text, oid: true},
+		{cut: true, text: 1, oid: true, identifier: 64},
+		d,
+	} {
+		if d = try; len(e.form(e, dst[:start], n, ord, d))-start <= e.maxSize {
+			break
+		}
 	}
-	return dst
+	// The text gets the room that is left. Escaping may make it longer than it is, so this may take a second try.
+	for d.text = e.maxSize; ; {
+		dst = e.form(e, dst[:start], n, ord, d)
+		over := len(dst) - start - e.maxSize
+		if over <= 0 || d.text <= 1 {
+			return dst
+		}
+		d.text = max(1, min(d.text, len(n.Text)+len(ellipsis))-over)
+	}
 }
 
-// How much of the structured data is written.
-type detail int
+const ellipsis = "…"
 
-const (
-	full detail = iota
-	withoutFields
-	bare // what identifies the message
-)
-
-func (e *encoder) message(b []byte, n *translate.Notification, ord uint64, d detail) []byte {
-	severity := 5
-	if int(n.Severity) < len(severities) {
-		severity = severities[n.Severity]
+// short cleans s and cuts it to at most max octets, the last of them an ellipsis; 0 is no limit.
+func short(s string, max int) (string, bool) {
+	s = translate.Clean(s)
+	if max == 0 || len(s) <= max {
+		return s, false
 	}
+	if max < len(ellipsis) {
+		return "", true
+	}
+	return string(cut([]byte(s[:max]), max-len(ellipsis))) + ellipsis, true
+}
+
+// priority is facility and severity (RFC 5424 section 6.2.1).
+func (e *encoder) priority(n *translate.Notification) int {
+	if n.Severity == 0 || int(n.Severity) >= len(severities) {
+		return e.facility*8 + 5
+	}
+	return e.facility*8 + severities[n.Severity]
+}
+
+// rfc5424 is the message of RFC 5424.
+func (e *encoder) rfc5424(b []byte, n *translate.Notification, ord uint64, d detail) []byte {
 	b = append(b, '<')
-	b = strconv.AppendInt(b, int64(e.facility*8+severity), 10)
+	b = strconv.AppendInt(b, int64(e.priority(n)), 10)
 	b = append(b, ">1 "...)
 	b = appendTime(b, n.Time)
 	b = append(b, ' ')
-	b = appendName(b, n.Host(), maxHost)
+	b = appendName(b, n.Host(), d.limit(maxHost))
 	b = append(b, ' ')
 	b = append(b, e.app...)
 	b = append(b, " - "...)
@@ -98,7 +133,16 @@ func (e *encoder) message(b []byte, n *translate.Notification, ord uint64, d det
 	if e.bom {
 		b = append(b, "\xef\xbb\xbf"...)
 	}
-	return append(b, translate.Clean(n.Text)...)
+	text, _ := short(n.Text, d.text)
+	return append(b, text...)
+}
+
+// limit is the smaller of max and the limit of identifiers.
+func (d *detail) limit(max int) int {
+	if d.identifier > 0 {
+		return min(d.identifier, max)
+	}
+	return max
 }
 
 // appendTime is RFC 5424 section 6.2.3: at most six digits of a second, UTC. Years beyond 9999 have no such form.
@@ -125,22 +169,22 @@ func appendName(b []byte, s string, max int) []byte {
 }
 
 func (e *encoder) data(b []byte, n *translate.Notification, ord uint64, d detail) []byte {
-	cutMark := d != full
-	if d == full && len(n.Fields) > 0 {
+	if d.fields && len(n.Fields) > 0 {
 		b = append(b, '[')
 		b = append(b, e.eventID...)
 		for i := range n.Fields {
-			var short bool
-			b, short = appendField(b, n.Fields[i].Key, n.Fields[i].Value)
-			cutMark = cutMark || short
+			value, _ := short(n.Fields[i].Value, d.value)
+			d.cut = d.cut || len(n.Fields[i].Key) > maxName
+			b = appendField(b, n.Fields[i].Key, value)
 		}
 		b = append(b, ']')
 	}
+	event, _ := short(n.Event, d.identifier)
 	b = append(b, '[')
 	b = append(b, e.ownID...)
-	b = param(b, "event", n.Event)
+	b = param(b, "event", event)
 	b = param(b, "severity", n.Severity.String())
-	if d != bare {
+	if d.resources {
 		b = optional(b, "cluster", n.Cluster)
 		b = optional(b, "node", n.NodeName)
 		b = optional(b, "nodeId", n.NodeID)
@@ -154,69 +198,69 @@ func (e *encoder) data(b []byte, n *translate.Notification, ord uint64, d detail
 		}
 	}
 	b = param(b, "id", n.ID)
-	if cutMark {
-		b = param(b, "truncated", "true")
+	if d.cut {
+		b = append(b, ` truncated="true"`...)
 	}
 	b = append(b, ']')
-	if d != bare && n.State != translate.Stateless {
+	if d.resources && isAlarm(n) {
 		b = appendAlarm(b, n)
 	}
-	b = append(b, "[origin"...)
-	if d != bare && n.NodeAddr.IsValid() {
-		b = append(b, ` ip="`...)
-		b = n.NodeAddr.AppendTo(b)
-		b = append(b, '"')
+	if d.resources {
+		b = append(b, "[origin"...)
+		if n.NodeAddr.IsValid() {
+			b = append(b, ` ip="`...)
+			b = n.NodeAddr.WithZone("").AppendTo(b)
+			b = append(b, '"')
+		}
+		b = append(b, e.origin...)
+		b = append(b, ']')
 	}
-	b = append(b, e.origin...)
-	b = append(b, `][meta sequenceId="`...)
-	b = strconv.AppendUint(b, (ord-1)%2147483647+1, 10) // 1 to 2147483647, then 1 again: RFC 5424 section 7.3.1
-	b = append(b, `"][snmp v1="`+snmpTrapOID+`" l1="snmpTrapOID.0" o1="`...)
-	b = append(b, strings.TrimPrefix(n.OID, ".")...)
-	return append(b, `"]`...)
+	b = append(b, `[meta sequenceId="`...)
+	b = strconv.AppendUint(b, sequence(ord), 10)
+	b = append(b, `"]`...)
+	if d.oid {
+		b = append(b, `[snmp v1="`+snmpTrapOID+`" l1="snmpTrapOID.0"`...)
+		b = param(b, "o1", strings.TrimPrefix(n.OID, "."))
+		b = append(b, ']')
+	}
+	return b
 }
 
-// appendAlarm is the structured data of RFC 5674 section 3. informational is no severity there.
+// sequence counts from 1 to 2147483647 and then from 1 again (RFC 5424 section 7.3.1).
+func sequence(ord uint64) uint64 { return (max(ord, 1)-1)%2147483647 + 1 }
+
+func isAlarm(n *translate.Notification) bool {
+	return n.State == translate.Raise || n.State == translate.Clear || n.State == translate.Update
+}
+
+// appendAlarm is the structured data of RFC 5674 section 3.
 func appendAlarm(b []byte, n *translate.Notification) []byte {
-	cause, kind := causeOf(n.AlarmClass)
-	severity, trend := n.Severity, "moreSevere"
-	switch n.State {
-	case translate.Clear:
-		severity, trend = translate.Cleared, "lessSevere"
-	case translate.Update:
-		trend = "noChange"
-	}
-	if severity == translate.Informational {
-		severity = translate.Indeterminate
-	}
+	cause, kind, severity, trend := alarm(n)
 	b = append(b, "[alarm"...)
 	b = param(b, "resource", n.AlarmKey)
 	b = param(b, "probableCause", cause)
-	b = param(b, "perceivedSeverity", severity.String())
+	b = param(b, "perceivedSeverity", severity)
 	b = param(b, "eventType", kind)
 	b = param(b, "trendIndication", trend)
 	return append(b, ']')
 }
 
-// causeOf gives the names that IANA-ITU-ALARM-TC-MIB has for the probable cause and the event type of an alarm class.
-func causeOf(class string) (cause, kind string) {
-	switch class {
-	case "peer", "peer-rpc":
-		return "communicationsSubsystemFailure", "communicationsAlarm"
-	case "peer-reject", "client-auth":
-		return "authenticationFailure", "securityServiceOrMechanismViolation"
-	case "brick", "brick-stop", "svc":
-		return "softwareProgramAbnormallyTerminated", "processingErrorAlarm"
-	case "quorum", "replica", "replica-quorum", "disperse", "volume-stopped":
-		return "underlyingResourceUnavailable", "processingErrorAlarm"
-	case "quota", "disk-usage", "inode-usage", "snapshot-limit", "tier-watermark":
-		return "storageCapacityProblem", "processingErrorAlarm"
-	case "split-brain", "bad-file", "same-gfid":
-		return "corruptData", "processingErrorAlarm"
-	case "peer-store", "peer-unknown", "import-quota", "import-volume", "import-brick", "compare-volume":
-		return "configurationOrCustomizationError", "processingErrorAlarm"
+// alarm is what RFC 5674 wants to know. informational is no severity there.
+func alarm(n *translate.Notification) (cause, kind, severity, trend string) {
+	cause, kind = causeOf(n.AlarmClass)
+	perceived := n.Severity
+	switch n.State {
+	case translate.Clear:
+		perceived, trend = translate.Cleared, "lessSevere"
+	case translate.Update:
+		trend = "noChange"
 	default:
-		return "softwareError", "processingErrorAlarm"
+		trend = "moreSevere"
 	}
+	if perceived == translate.Informational || perceived.String() == "" {
+		perceived = translate.Indeterminate
+	}
+	return cause, kind, perceived.String(), trend
 }
 
 func optional(b []byte, name, value string) []byte {
@@ -232,23 +276,21 @@ func param(b []byte, name, value string) []byte {
 	return appendValue(b, value)
 }
 
-// appendField writes a field of the event; its name may be anything. It reports whether the name had to be changed.
-func appendField(b []byte, name, value string) ([]byte, bool) {
+// appendField writes a field of the event. Its name may be anything: what RFC 5424 section 6.3.2 does not allow in a
+// name, which is printable US-ASCII except = SP ] ", becomes an underscore, and what is over 32 octets is left out.
+func appendField(b []byte, name, value string) []byte {
 	b = append(b, ' ')
-	changed := len(name) > maxName || name == ""
 	if name == "" {
 		name = "_"
 	}
 	for i := 0; i < len(name) && i < maxName; i++ {
-		// RFC 5424 section 6.3.2: printable US-ASCII except = SP ] "
 		if c := name[i]; c > 0x20 && c < 0x7f && c != '=' && c != ']' && c != '"' {
 			b = append(b, c)
 		} else {
 			b = append(b, '_')
-			changed = true
 		}
 	}
-	return appendValue(b, value), changed
+	return appendValue(b, value)
 }
 
 // appendValue writes ="value" with ", \ and ] escaped (RFC 5424 section 6.3.3); control characters are spaces.
@@ -274,22 +316,4 @@ func cut(b []byte, n int) []byte {
 		n--
 	}
 	return b[:n]
-}
-
-// MsgID is the MSGID of an event type: its name, and for names over 32 characters a stable short form: words that make
-// names long are shortened, and what is still too long ends in a hash. The full name is in the structured data.
-func MsgID(event string) string {
-	if len(event) <= maxMsgID {
-		return event
-	}
-	short := event
-	for _, w := range [][2]string{{"SNAPSHOT_", "SNAP_"}, {"SCHEDULER_", "SCHED_"}, {"SCHEDULE_", "JOB_"}, {"VOLUME_", "VOL_"}} {
-		short = strings.Replace(short, w[0], w[1], 1)
-		if len(short) <= maxMsgID {
-			return short
-		}
-	}
-	h := fnv.New32a()
-	h.Write([]byte(event)) //nolint:errcheck // a hash never fails
-	return fmt.Sprintf("%.23s~%08x", strings.ToValidUTF8(event, "_"), h.Sum32())
 }

@@ -1,10 +1,13 @@
-// Package syslog sends notifications as RFC 5424 messages, over UDP (RFC 5426) or over TCP with octet counting
-// (RFC 6587), and has a small receiver for trying things (Listen).
+// Package syslog sends notifications as RFC 5424 messages, or as RFC 3164 or JSON for collectors that want those, over
+// UDP, TCP, TLS or a unix socket, and has a small receiver for trying things (Listen).
 //
-// What a transport can promise. UDP: nothing; a refusal by the receiver's host is noticed and the message repeated.
-// TCP: every message that the receiver's host has acknowledged is in the hands of its kernel; messages that it had not
-// acknowledged when a connection broke are sent again on the next one, so some may arrive twice; what the receiver's
-// kernel held when the receiver was killed is lost, and no sender can know.
+// What a transport can promise. UDP: nothing; a refusal by the receiver's host is noticed and the messages before it
+// repeated. TCP and TLS: a message counts as sent when the receiver's host has acknowledged it; a batch during which the
+// connection breaks is sent again whole, and so is what was acknowledged in the two seconds before the receiver died
+// without reading it (4 MiB at most, and only by the process that sent it), so some may arrive twice. What the receiver
+// had read and not yet stored when it died is lost, and no sender can know. Unix sockets: the same as TCP for a stream,
+// where sent means read; a datagram is in the receiver's queue and goes when the receiver does. Only Linux tells what
+// is acknowledged; elsewhere sent means written.
 //
 // The messages are built by our own appender; the strict parser of go-syslog reads them back in the tests and in Listen.
 package syslog
@@ -13,8 +16,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
@@ -30,10 +35,13 @@ type Env struct {
 // Output is one collector.
 type Output struct {
 	enc  encoder
-	link interface {
-		send(ctx context.Context, batch []outputs.Message) (int, error)
-		close() error
-	}
+	link link
+}
+
+// link is a transport. Only one call at a time.
+type link interface {
+	send(ctx context.Context, batch []outputs.Message) (int, error)
+	close() error
 }
 
 var _ outputs.Output = (*Output)(nil)
@@ -52,21 +60,32 @@ func New(cfg Config, env Env) (*Output, error) {
 		return nil, err
 	}
 	o := &Output{enc: encoder{
-		facility: max(0, slices.Index(Facilities, cfg.Facility)), app: cfg.AppName, bom: cfg.BOM, maxSize: int(cfg.MaxSize),
-		eventID: "gluster@" + pen, ownID: "trapgw@" + pen,
+		facility: max(0, slices.Index(Facilities, cfg.Facility)), app: cfg.AppName, bom: cfg.BOM, maxSize: cfg.size(t.network),
+		eventID: "gluster@" + pen, ownID: "trapgw@" + pen, zone: time.Local, form: (*encoder).rfc5424,
 		origin: string(param(param(param(nil, "enterpriseId", pen), "software", "gluster-trapgw"), "swVersion", limit(env.Version, 32))),
 	}}
-	if t.network == "udp" {
-		if o.enc.maxSize == 0 {
-			o.enc.maxSize = defaultUDPSize
-		}
-		o.link = &udpLink{addr: t.addr}
-		return o, nil
+	switch cfg.Format {
+	case "rfc3164":
+		o.enc.form = (*encoder).rfc3164
+	case "json":
+		o.enc.form = (*encoder).json
 	}
-	if o.enc.maxSize == 0 {
-		o.enc.maxSize = defaultTCPSize
+	lines := cfg.Framing == "lf" || cfg.Framing == "" && cfg.Format == "json"
+	stream := &streamLink{target: cfg.Target, lines: lines, orderly: true, log: env.Log}
+	switch t.network {
+	case "udp":
+		o.link = &datagramLink{network: "udp", addr: t.addr}
+	case "unix":
+		o.link = &unixLink{path: t.addr, lines: lines, log: env.Log}
+	case "tls":
+		// What TLS says at its end tells nothing about what was read.
+		d := &tlsDialer{files: cfg.TLS, addr: t.addr, host: t.host, log: env.Log}
+		stream.dial, stream.settle, stream.orderly = d.dial, settleTime, false
+		o.link = stream
+	default:
+		stream.dial = func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", t.addr) }
+		o.link = stream
 	}
-	o.link = &tcpLink{addr: t.addr, log: env.Log}
 	return o, nil
 }
 

@@ -2,43 +2,38 @@ package syslog
 
 import (
 	"errors"
-	"io"
 	"net"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// unacknowledged is how many written octets the peer's host has not acknowledged (tcp(7), SIOCOUTQ).
-func unacknowledged(c *net.TCPConn) (n int, err error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	cerr := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+// unacknowledged is how many written octets the other side does not have yet: of TCP those that the peer's host has
+// not acknowledged (tcp(7), SIOCOUTQ), of unix sockets, in memory rather than octets, what the peer has not read.
+func unacknowledged(c net.Conn) (n int, err error) {
+	cerr := control(c, func(fd int) { n, err = unix.IoctlGetInt(fd, unix.SIOCOUTQ) })
 	return n, errors.Join(cerr, err)
 }
 
-// peerClosed returns an error when the peer has ended or reset the connection. Collectors never send anything.
-func peerClosed(c *net.TCPConn) error {
-	raw, err := c.SyscallConn()
+// pendingError takes the error that an earlier datagram met, such as a refusal by the receiver's host.
+func pendingError(c net.Conn) error {
+	var code int
+	var err error
+	cerr := control(c, func(fd int) { code, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR) })
+	if err := errors.Join(cerr, err); err != nil || code == 0 {
+		return err
+	}
+	return syscall.Errno(code)
+}
+
+func control(c net.Conn, fn func(fd int)) error {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := s.SyscallConn()
 	if err != nil {
 		return err
 	}
-	var n int
-	var rerr error
-	err = raw.Control(func(fd uintptr) {
-		var b [1]byte
-		n, _, rerr = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	})
-	switch {
-	case err != nil:
-		return err
-	case errors.Is(rerr, unix.EAGAIN):
-		return nil
-	case rerr != nil:
-		return rerr
-	case n == 0:
-		return io.EOF
-	}
-	return nil
+	return raw.Control(func(fd uintptr) { fn(int(fd)) })
 }

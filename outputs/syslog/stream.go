@@ -1,0 +1,264 @@
+package syslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+)
+
+const (
+	// stallTimeout is how long a collector may take no octet before its connection counts as broken.
+	stallTimeout = 15 * time.Second
+	// chunk is the most that is written with one deadline, so that a slow collector is not taken for a stuck one.
+	chunk = 256 << 10
+	// pollMin and pollMax bound how often the kernel is asked whether all is acknowledged.
+	pollMin, pollMax = 20 * time.Microsecond, 5 * time.Millisecond
+	// recallTime and recallSize bound what is sent again after a collector went away without reading all that its host
+	// had acknowledged. The size is about what a kernel holds for a process that does not read.
+	recallTime, recallSize = 2 * time.Second, 4 << 20
+)
+
+// streamLink sends frames over TCP, TLS or a unix stream socket, a batch with one write.
+//
+// A write that worked only means that our kernel has the octets. So send returns when the collector's host has
+// acknowledged all of them, and a batch during which the connection breaks is sent again whole. What is acknowledged
+// may still be unread when the collector dies; its host then resets the connection (RFC 1122 section 4.2.2.13), and
+// what was acknowledged shortly before is sent again too, ahead of the next batch.
+type streamLink struct {
+	target  string
+	dial    func(ctx context.Context) (net.Conn, error)
+	lines   bool          // frames end in a line feed; else they begin with their length
+	settle  time.Duration // how long a new connection has to live before it is used
+	orderly bool          // an end without a reset means that the peer has read everything
+	log     *slog.Logger
+
+	conn   *streamConn
+	recent []acked  // oldest first
+	size   int      // octets of recent
+	again  [][]byte // to be sent ahead of the next batch
+	buf    []byte
+}
+
+// acked is a batch that the collector's host has acknowledged.
+type acked struct {
+	at   time.Time
+	data [][]byte
+	size int
+}
+
+func (l *streamLink) send(ctx context.Context, batch []outputs.Message) (int, error) {
+	if l.conn != nil && l.conn.ended() {
+		l.drop()
+	}
+	if l.conn == nil {
+		if err := l.connect(ctx); err != nil {
+			return 0, err
+		}
+	}
+	data := make([][]byte, 0, len(l.again)+len(batch))
+	data = append(data, l.again...)
+	for i := range batch {
+		data = append(data, batch[i].Data)
+	}
+	l.buf = l.frame(l.buf[:0], data)
+	if err := l.write(ctx); err != nil {
+		l.drop()
+		return 0, err
+	}
+	if len(l.again) > 0 {
+		l.log.Info("messages that the collector may not have read were sent again", "target", l.target, "messages", len(l.again))
+		l.again = nil
+	}
+	l.remember(acked{time.Now(), data, len(l.buf)})
+	return len(batch), nil
+}
+
+func (l *streamLink) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := l.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to syslog collector: %w", err)
+	}
+	conn := newStreamConn(c)
+	if l.settle > 0 {
+		t := time.NewTimer(l.settle)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			conn.Close() //nolint:errcheck // nothing was written
+			return ctx.Err()
+		case <-conn.gone:
+			conn.Close() //nolint:errcheck // nothing was written
+			return fmt.Errorf("syslog collector refuses the connection: %w", conn.err)
+		}
+	}
+	l.conn = conn
+	return nil
+}
+
+// frame appends the messages as RFC 6587 has them: octet counting (section 3.4.1) or line feeds (section 3.4.2); the
+// encoder lets no line feed into a message.
+func (l *streamLink) frame(b []byte, data [][]byte) []byte {
+	for _, d := range data {
+		if l.lines {
+			b = append(append(b, d...), '\n')
+			continue
+		}
+		b = strconv.AppendInt(b, int64(len(d)), 10)
+		b = append(append(b, ' '), d...)
+	}
+	return b
+}
+
+// write writes the buffer and waits until the other side has it.
+func (l *streamLink) write(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { l.conn.SetWriteDeadline(time.Unix(1, 0)) }) //nolint:errcheck // ends the write
+	defer stop()
+	for from := 0; from < len(l.buf); from += chunk {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+			return l.broken(err)
+		}
+		if err := ctx.Err(); err != nil {
+			return err // the deadline that ended with ctx was just overwritten
+		}
+		if _, err := l.conn.Write(l.buf[from:min(from+chunk, len(l.buf))]); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return l.broken(err)
+		}
+	}
+	return l.settled(ctx)
+}
+
+// settled waits until everything written is acknowledged.
+func (l *streamLink) settled(ctx context.Context) error {
+	progress, before := time.Now(), -1
+	for pause := pollMin; ; pause = min(2*pause, pollMax) {
+		held, err := l.conn.unacknowledged()
+		if err != nil {
+			return l.broken(err)
+		}
+		if held == 0 {
+			// A reset says that not all of it was read.
+			if l.conn.ended() && !l.wasOrderly() {
+				return l.broken(l.conn.err)
+			}
+			return nil
+		}
+		if held != before {
+			progress, before = time.Now(), held
+		} else if time.Since(progress) > stallTimeout {
+			return fmt.Errorf("syslog collector has acknowledged nothing for %v", stallTimeout)
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+			continue
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-l.conn.gone:
+			err = l.broken(l.conn.err)
+		}
+		t.Stop()
+		return err
+	}
+}
+
+func (l *streamLink) wasOrderly() bool { return l.orderly && errors.Is(l.conn.err, io.EOF) }
+
+func (l *streamLink) broken(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New("syslog collector closed the connection")
+	}
+	return fmt.Errorf("send to syslog collector: %w", err)
+}
+
+// remember keeps what may have to be sent again.
+func (l *streamLink) remember(a acked) {
+	l.recent, l.size = append(l.recent, a), l.size+a.size
+	drop := 0
+	for drop < len(l.recent) && (l.size > recallSize || a.at.Sub(l.recent[drop].at) > recallTime) {
+		l.size -= l.recent[drop].size
+		l.recent[drop] = acked{}
+		drop++
+	}
+	l.recent = l.recent[drop:]
+}
+
+// drop closes the connection and decides what has to be sent again on the next one.
+func (l *streamLink) drop() {
+	select {
+	case <-l.conn.gone:
+	case <-time.After(pollMax): // the reader may not have got to the reset that failed a write
+	}
+	if l.conn.ended() && !l.wasOrderly() {
+		for _, a := range l.recent {
+			if l.conn.at.Sub(a.at) <= recallTime {
+				l.again = append(l.again, a.data...)
+			}
+		}
+	}
+	l.recent, l.size = nil, 0
+	l.conn.Close() //nolint:errcheck // it is broken already
+	l.conn = nil
+}
+
+func (l *streamLink) close() error {
+	if l.conn == nil {
+		return nil
+	}
+	err := l.conn.Close()
+	if l.conn.ended() {
+		return nil // the peer was first: closing finds nothing to do
+	}
+	return err
+}
+
+// streamConn is one connection. Its reader notices when the peer ends it; collectors send nothing else.
+type streamConn struct {
+	net.Conn
+	gone chan struct{} // closed by the reader when it ends; then err says why and at when
+	err  error
+	at   time.Time
+}
+
+func newStreamConn(c net.Conn) *streamConn {
+	s := &streamConn{Conn: c, gone: make(chan struct{})}
+	go func() {
+		_, err := io.Copy(io.Discard, c)
+		if err == nil {
+			err = io.EOF
+		}
+		s.err, s.at = err, time.Now()
+		close(s.gone)
+	}()
+	return s
+}
+
+func (s *streamConn) ended() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// unacknowledged is how many octets the kernel still holds; of TLS those of the connection below.
+func (s *streamConn) unacknowledged() (int, error) {
+	c := s.Conn
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = t.NetConn()
+	}
+	return unacknowledged(c)
+}
