@@ -41,6 +41,11 @@ type Item struct {
 	Notification *translate.Notification // nil when there is nothing to send
 	Outcome      Outcome                 // what became of it: decided by the policy when Notification is nil, else set by the worker
 	Rule         string                  // name of the policy rule that decided; empty when none matched
+
+	// Extra marks a notification beside those of the records, such as the clear of an alarm that has aged. It lies
+	// after record Seq and counts as no record; committing it moves the cursor no further than Seq.
+	Extra bool
+	State any // what the Log wants to have back at Commit; nobody else looks at it
 }
 
 // Outcome is what became of one event at one output, as history shows it.
@@ -49,10 +54,13 @@ type Outcome string
 // The outcomes. Waiting is never stored: it is what lies beyond the cursor.
 const (
 	Sent    Outcome = "sent"
-	Dropped Outcome = "dropped" // by a rule, or sent to other outputs only
-	Failed  Outcome = "failed"  // a permanent error
-	Lost    Outcome = "lost"    // given up by the queue's bounds before this output got to it
-	Damaged Outcome = "damaged" // the record failed its checksum
+	Dropped Outcome = "dropped"  // by a rule, or sent to other outputs only
+	Failed  Outcome = "failed"   // a permanent error
+	Lost    Outcome = "lost"     // given up by the queue's bounds before this output got to it
+	Damaged Outcome = "damaged"  // the record failed its checksum
+	Repeat  Outcome = "repeat"   // the output knows of this alarm already
+	NoAlarm Outcome = "no alarm" // a clear of nothing that the output was sent
+	Held    Outcome = "held"     // an alarm that is kept back because its cause is known
 )
 
 // Log is one output's view of the durable log. The worker is its only caller.

@@ -23,6 +23,11 @@ type Notification struct {
 	AlarmClass string // catalogue alarm class, "brick", "peer"; empty for stateless events
 	AlarmKey   string // identity, equal for a raise and its clear, * for what a clear does not know; empty for stateless events
 
+	// Of updates and clears, filled in by package alarms: how long the alarm has been active and how often it was
+	// reported in that time. Text says both too.
+	Active time.Duration
+	Count  int
+
 	Cluster  string     // configured cluster name
 	NodeID   string     // UUID, may be empty
 	NodeName string     // configured name; empty when not configured

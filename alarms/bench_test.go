@@ -1,0 +1,123 @@
+package alarms
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+func event(t testing.TB, tr *translate.Translator, seq int, body string) *translate.Notification {
+	t.Helper()
+	ev, err := translate.Decode([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev.Seq, ev.Received, ev.TS = uint64(seq), storyBegin.Add(time.Duration(seq)*time.Millisecond), storyBegin.Unix()
+	return tr.Translate(&ev)
+}
+
+func brickBody(event string, i int) string {
+	return fmt.Sprintf(`{"nodeid": "1a6111b8-4f13-4c02-9739-2c473e398b41", "ts": 1795388400, "event": "%s", "message": {"volume": "gv%d", "peer": "gfs2", "brick": "/bricks/brick%d"}}`,
+		event, i/100, i)
+}
+
+// full returns a table with so many alarms.
+func full(t testing.TB, tr *translate.Translator, alarms int) *Table {
+	table := New(DefaultConfig(), tr)
+	var steps []Step
+	for i := range alarms {
+		steps = table.Apply(steps[:0], event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i)), true)
+	}
+	if table.Len() != alarms {
+		t.Fatalf("%d alarms, want %d", table.Len(), alarms)
+	}
+	return table
+}
+
+func BenchmarkApply(b *testing.B) {
+	tr := newTranslator(b, testNodes)
+	for _, bb := range []struct {
+		name   string
+		events []string
+	}{
+		{"stateless", []string{`{"nodeid": "1a6111b8-4f13-4c02-9739-2c473e398b41", "event": "VOLUME_SET", "message": {"volume": "gv0", "options": "[('a', 'b')]"}}`}},
+		{"orphan clear", []string{brickBody("BRICK_CONNECTED", 1_000_000)}},
+		{"repeated raise", []string{brickBody("BRICK_DISCONNECTED", 77)}},
+		{"raise and clear", []string{brickBody("BRICK_DISCONNECTED", 1_000_000), brickBody("BRICK_CONNECTED", 1_000_000)}},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			table := full(b, tr, 1000)
+			var ns []*translate.Notification
+			for i, e := range bb.events {
+				ns = append(ns, event(b, tr, 5000+i, e))
+			}
+			var steps []Step
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				steps = table.Apply(steps[:0], ns[i%len(ns)], true)
+			}
+		})
+	}
+	b.Run("saved raise and clear", func(b *testing.B) {
+		table := full(b, tr, 1000)
+		raise, clear := event(b, tr, 5000, brickBody("BRICK_DISCONNECTED", 1_000_000)), event(b, tr, 5001, brickBody("BRICK_CONNECTED", 1_000_000))
+		var steps []Step
+		b.ReportAllocs()
+		for i := range b.N {
+			n := raise
+			if i%2 == 1 {
+				n = clear
+			}
+			steps = table.Apply(steps[:0], n, true)
+			for k := range steps {
+				for c := range steps[k].Changes {
+					steps[k].Changes[c].Value()
+				}
+			}
+		}
+	})
+}
+
+// 100,000 active alarms fit into 100 MB, and the events about them stay cheap.
+func TestMemory(t *testing.T) {
+	tr := newTranslator(t, testNodes)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	table := full(t, tr, 100_000)
+	used := (heap() - before) >> 20
+	t.Logf("100,000 alarms take %d MiB", used)
+	if used > 90 {
+		t.Errorf("100,000 alarms take %d MiB", used)
+	}
+	steps := table.Apply(nil, event(t, tr, 200_000, brickBody("BRICK_CONNECTED", 99_999)), true)
+	if len(steps) != 1 || steps[0].Notification == nil || table.Len() != 99_999 {
+		t.Errorf("clear of one of many: %+v", steps)
+	}
+}
+
+func TestFlood(t *testing.T) {
+	tr := newTranslator(t, testNodes)
+	table := New(DefaultConfig(), tr)
+	var steps []Step
+	for i := range maxAlarms + 10 {
+		steps = table.Apply(steps[:0], event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i)), true)
+		if len(steps) != 1 || steps[0].Notification == nil {
+			t.Fatalf("raise %d is not heard", i)
+		}
+	}
+	if table.Len() != maxAlarms {
+		t.Errorf("%d alarms, want %d", table.Len(), maxAlarms)
+	}
+	if s := table.Apply(nil, event(t, tr, maxAlarms+11, brickBody("BRICK_CONNECTED", maxAlarms+5)), true); s[0].Notification == nil {
+		t.Error("clear of an alarm that had no room is not heard")
+	}
+}

@@ -1,0 +1,177 @@
+package alarms
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+// RowPrefix is how the keys of all rows of a table begin.
+const RowPrefix = "alarm/"
+
+// Change is a row that is to be saved or, when its alarm is over, to be deleted.
+type Change struct {
+	report *report
+	status status
+	class  string
+	seq    uint64
+	begun  int64
+	gone   bool
+}
+
+func (a *alarm) change() Change {
+	return Change{report: a.report, status: a.status, class: a.Class, seq: a.seq, begun: a.begun, gone: a.gone}
+}
+
+// Key is the key of the row.
+func (c *Change) Key() string { return RowPrefix + c.report.key }
+
+// Value is what the row holds; nil deletes it. It may be called from any goroutine. Of several changes of one key
+// only the last needs saving.
+func (c *Change) Value() []byte {
+	if c.gone {
+		return nil
+	}
+	r, st := c.report, &c.status
+	b := make([]byte, 0, 320+len(r.text)+len(r.raw)*5/4)
+	b = append(b, `{"v":1`...)
+	b = appendText(b, "class", c.class)
+	b = appendText(b, "event", r.event)
+	b = appendText(b, "severity", st.severity.String())
+	b = appendText(b, "text", r.text)
+	b = appendNumber(b, "count", uint64(st.count))
+	b = appendTime(b, "begun", c.begun)
+	b = appendTime(b, "last", st.last)
+	if st.held {
+		b = append(b, `,"held":true`...)
+	}
+	if st.due != 0 {
+		b = appendTime(b, "due", st.due)
+	}
+	b = appendNumber(b, "seq", c.seq)
+	b = appendNumber(b, "report_seq", r.seq)
+	b = appendTime(b, "received", r.received)
+	if r.remote.IsValid() {
+		b = appendText(b, "remote", r.remote.String())
+	}
+	b = appendText(b, "body", r.raw)
+	return append(b, '}')
+}
+
+// The rows are made by hand: encoding/json takes longer for one than all else that an alarm costs.
+
+func appendName(b []byte, name string) []byte {
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	return append(b, '"', ':')
+}
+
+func appendNumber(b []byte, name string, v uint64) []byte {
+	return strconv.AppendUint(appendName(b, name), v, 10)
+}
+
+func appendTime(b []byte, name string, ns int64) []byte {
+	b = append(appendName(b, name), '"')
+	return append(stamp(ns).AppendFormat(b, time.RFC3339Nano), '"')
+}
+
+// appendText: the texts of a notification are UTF-8 and have no control characters.
+func appendText(b []byte, name, s string) []byte {
+	b = append(appendName(b, name), '"')
+	from := 0
+	for i := range len(s) {
+		if s[i] == '"' || s[i] == '\\' {
+			b = append(append(b, s[from:i]...), '\\')
+			from = i
+		}
+	}
+	return append(append(b, s[from:]...), '"')
+}
+
+func stamp(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// Row is an active alarm as it is saved.
+type Row struct {
+	Key       string     `json:"-"` // as the output heard it
+	Version   int        `json:"v"`
+	Class     string     `json:"class"`
+	Event     string     `json:"event"`
+	Severity  string     `json:"severity"`
+	Text      string     `json:"text"`
+	Count     int        `json:"count"`
+	Begun     time.Time  `json:"begun"`
+	Last      time.Time  `json:"last"`
+	Held      bool       `json:"held,omitempty"`
+	Due       *time.Time `json:"due,omitempty"`
+	Seq       uint64     `json:"seq"`
+	ReportSeq uint64     `json:"report_seq"`
+	Received  time.Time  `json:"received"`
+	Remote    string     `json:"remote,omitempty"`
+	Body      string     `json:"body"`
+}
+
+// ParseRow reads a row; ok tells whether the key is that of an alarm at all.
+func ParseRow(key string, value []byte) (row Row, ok bool, err error) {
+	heard, ok := strings.CutPrefix(key, RowPrefix)
+	if !ok {
+		return Row{}, false, nil
+	}
+	if err := json.Unmarshal(value, &row); err != nil {
+		return Row{}, true, fmt.Errorf("read alarm %q: %w", heard, err)
+	}
+	if row.Version != 1 {
+		return Row{}, true, fmt.Errorf("read alarm %q: version %d is not known", heard, row.Version)
+	}
+	row.Key = heard
+	return row, true, nil
+}
+
+// Restore takes in a saved row. Rows of others are ignored.
+func (t *Table) Restore(key string, value []byte) error {
+	row, ok, err := ParseRow(key, value)
+	if !ok || err != nil {
+		return err
+	}
+	severity, ok := translate.ParseSeverity(row.Severity)
+	if !ok {
+		return fmt.Errorf("read alarm %q: %q is not a severity", row.Key, row.Severity)
+	}
+	ev, err := translate.Decode([]byte(row.Body))
+	if err != nil {
+		return fmt.Errorf("read alarm %q: %w", row.Key, err)
+	}
+	r := &report{key: row.Key, event: row.Event, text: row.Text, node: ev.NodeID, raw: row.Body, seq: row.ReportSeq,
+		received: row.Received.UnixNano()}
+	if row.Remote != "" {
+		if r.remote, err = netip.ParseAddr(row.Remote); err != nil {
+			return fmt.Errorf("read alarm %q: %w", row.Key, err)
+		}
+	}
+	n := r.notification(t.tr)
+	r.node = n.NodeID
+	a := &alarm{report: r, seq: row.Seq, begun: row.Begun.UnixNano(),
+		status: status{severity: severity, count: row.Count, last: row.Last.UnixNano(), held: row.Held}}
+	if row.Due != nil {
+		a.due = row.Due.UnixNano()
+	}
+	a.identify(t.tr, n)
+	if a.Class == "" || t.active[a.Class][a.Key] != nil {
+		// Another configuration or catalogue: two have become one, or it is no alarm any more. It still ends by its
+		// volume, brick or age.
+		a.Class, a.Key = row.Class, row.Key
+	}
+	t.add(a)
+	if a.held {
+		t.held[a] = true
+		t.review = true
+	} else {
+		t.on(a, time.Time{}, nil)
+	}
+	t.schedule(a)
+	return nil
+}

@@ -1,0 +1,162 @@
+package alarms
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/mibs"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var testNodes = map[string]translate.Node{
+	"c6ad9be2-5ce9-46e0-9574-6917a91bcfb6": {Name: "gfs1", Address: "192.0.2.11"},
+	"1a6111b8-4f13-4c02-9739-2c473e398b41": {Name: "gfs2", Address: "192.0.2.12"},
+	"d99d4578-93c0-410b-9d94-278198626ce6": {Name: "gfs3", Address: "192.0.2.13"},
+}
+
+func newTranslator(t testing.TB, nodes map[string]translate.Node) *translate.Translator {
+	t.Helper()
+	m, err := mibs.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := translate.Cluster{ID: "q1", Name: "prod", Nodes: nodes}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	tr, err := translate.New(m, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// line is one line of a story: where another story begins in the file, an event, or the clock.
+type line struct {
+	Story    string          `json:"story"`
+	At       int             `json:"at"` // seconds since the story began
+	Event    json.RawMessage `json:"event"`
+	Unwanted bool            `json:"unwanted"` // the policy does not send it
+	Tick     int             `json:"tick"`     // nothing came until then
+}
+
+var storyBegin = time.Unix(1795388400, 0).UTC()
+
+// readStories returns the stories of a file.
+func readStories(t testing.TB, file string) [][]line {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]line
+	for i, text := range bytes.Split(bytes.TrimSpace(data), []byte("\n")) {
+		var l line
+		if err := json.Unmarshal(text, &l); err != nil {
+			t.Fatalf("%s:%d: %v", file, i+1, err)
+		}
+		if l.Story != "" || len(all) == 0 {
+			all = append(all, nil)
+		}
+		all[len(all)-1] = append(all[len(all)-1], l)
+	}
+	return all
+}
+
+// input is one thing that happens to a table.
+type input struct {
+	n     *translate.Notification // nil when only time passes
+	sends bool
+	now   time.Time
+}
+
+func inputs(t testing.TB, tr *translate.Translator, story []line) []input {
+	t.Helper()
+	var all []input
+	for _, l := range story {
+		switch {
+		case l.Event != nil:
+			ev, err := translate.Decode(l.Event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ev.Seq, ev.Received = uint64(len(all)+1), storyBegin.Add(time.Duration(l.At)*time.Second)
+			all = append(all, input{tr.Translate(&ev), !l.Unwanted, ev.Received})
+		case l.Tick > 0:
+			all = append(all, input{now: storyBegin.Add(time.Duration(l.Tick) * time.Second)})
+		}
+	}
+	return all
+}
+
+func (in *input) apply(table *Table) []Step {
+	if in.n == nil {
+		return table.Advance(nil, in.now)
+	}
+	return table.Apply(nil, in.n, in.sends)
+}
+
+var verdictNames = [...]string{"heard", "not for this output", "repeat", "no alarm", "held back"}
+
+// tell writes what the output hears.
+func tell(s *Step) string {
+	n := s.Notification
+	if n == nil {
+		return "(" + verdictNames[s.Verdict] + ")"
+	}
+	text := fmt.Sprintf("%-9s %-13s %s", n.State, n.Severity, n.Text)
+	if n.AlarmKey != "" {
+		text += "  [" + n.AlarmKey + "]"
+	}
+	return text
+}
+
+func TestStories(t *testing.T) {
+	tr := newTranslator(t, testNodes)
+	files, err := filepath.Glob("../testdata/stories/*.jsonl")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no stories", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".jsonl"), func(t *testing.T) {
+			var b strings.Builder
+			for _, story := range readStories(t, file) {
+				fmt.Fprintf(&b, "# %s\n", story[0].Story)
+				table := New(DefaultConfig(), tr)
+				for _, in := range inputs(t, tr, story) {
+					what := "(time passes)"
+					if in.n != nil {
+						what = in.n.Event
+					}
+					head := fmt.Sprintf("%7.0fs %-32s", in.now.Sub(storyBegin).Seconds(), what)
+					for _, s := range in.apply(table) {
+						fmt.Fprintf(&b, "%s %s\n", head, tell(&s))
+						head = strings.Repeat(" ", len(head))
+					}
+				}
+			}
+			golden := strings.TrimSuffix(file, ".jsonl") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.String() != string(want) {
+				t.Errorf("got\n%s\nwant\n%s\nrun with -update when the change is right", b.String(), want)
+			}
+		})
+	}
+}
