@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
 	"github.com/gluster-trapgw/gluster-trapgw/mibs"
@@ -28,6 +29,7 @@ type config struct {
 	Cluster    translate.Cluster `yaml:"cluster"`
 	MIB        mibConfig         `yaml:"mib"`
 	PolicyFile string            `yaml:"policy_file"`
+	Alarms     alarms.Config     `yaml:"alarms"`
 	Outputs    []outputConfig    `yaml:"outputs"`
 	Log        logConfig         `yaml:"log"`
 
@@ -41,9 +43,10 @@ type mibConfig struct {
 }
 
 type outputConfig struct {
-	Name   string         `yaml:"name"`
-	SNMP   *snmp.Config   `yaml:"snmp"`
-	Syslog *syslog.Config `yaml:"syslog"`
+	Name       string         `yaml:"name"`
+	EveryEvent bool           `yaml:"every_event"` // each event as it comes, without looking at alarms
+	SNMP       *snmp.Config   `yaml:"snmp"`
+	Syslog     *syslog.Config `yaml:"syslog"`
 }
 
 type logConfig struct {
@@ -57,6 +60,7 @@ func defaultConfig() *config {
 		StateDir: "/var/lib/gluster-trapgw",
 		Queue:    queue.DefaultConfig(),
 		MIB:      mibConfig{OIDRoot: mibs.DefaultRoot},
+		Alarms:   alarms.DefaultConfig(),
 		Log:      logConfig{Level: "info", Format: "text"},
 	}
 }
@@ -149,6 +153,7 @@ func (c *config) validate() error {
 	add("webhook", c.Webhook.Validate())
 	add("queue", c.Queue.Validate())
 	add("cluster", c.Cluster.Validate())
+	add("alarms", c.Alarms.Validate())
 	if c.StateDir == "" {
 		errs = append(errs, conffile.At("state_dir", "empty, expected a directory such as /var/lib/gluster-trapgw"))
 	}

@@ -139,9 +139,9 @@ func TestCapturesArriveAtRealReceivers(t *testing.T) {
 	traps := snmptest.Start(t, snmptest.Options{})
 	logs := syslogtest.Start(t)
 	d := newDaemon(t, fmt.Sprintf(`outputs:
-  - {name: traps, snmp: {target: %q, community: public}}
-  - {name: tcp, syslog: {target: "tcp://%s", rate: 0}}
-  - {name: udp, syslog: {target: "udp://%s", rate: 2000}}
+  - {name: traps, every_event: true, snmp: {target: %q, community: public}}
+  - {name: tcp, every_event: true, syslog: {target: "tcp://%s", rate: 0}}
+  - {name: udp, every_event: true, syslog: {target: "udp://%s", rate: 2000}}
 `, traps.Addr, logs.TCP, logs.UDP))
 	d.start()
 	bodies := capturedBodies(t)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
@@ -25,6 +26,7 @@ type gateway struct {
 	webhook  *webhook.Input
 	resolver *resolver
 	workers  []*outputs.Worker
+	tables   []*alarms.Table // of each worker; nil for an output that gets every event
 }
 
 // newGateway builds every part. Nothing runs yet, but the queue is open and the webhook's address is bound, so that
@@ -67,6 +69,11 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 			return g, fmt.Errorf("output %q: %w", o.Name, err)
 		}
 		g.workers = append(g.workers, &outputs.Worker{Name: o.Name, Output: out, Rate: rate, Logger: log})
+		var table *alarms.Table
+		if !o.EveryEvent {
+			table = alarms.New(cfg.Alarms, g.resolver.translator)
+		}
+		g.tables = append(g.tables, table)
 	}
 	return g, nil
 }
@@ -108,8 +115,8 @@ func (g *gateway) Run(ctx context.Context) error {
 	}
 	var input, work, store sync.WaitGroup
 	store.Go(func() { fail("queue", g.queue.Run(queueCtx)) })
-	for _, w := range g.workers {
-		r, err := newReader(ctx, g.queue, w.Name, g.resolver, g.log)
+	for i, w := range g.workers {
+		r, err := newReader(ctx, g.queue, w.Name, g.resolver, g.tables[i], g.log)
 		if err != nil {
 			fail("queue", err)
 			continue

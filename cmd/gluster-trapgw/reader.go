@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
+	"time"
 
+	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 	"github.com/gluster-trapgw/gluster-trapgw/policy"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
@@ -32,80 +35,138 @@ func (r *resolver) resolve(rec *queue.Record) (*translate.Notification, policy.D
 	return r.policy.Apply(n, d), d, nil
 }
 
-// reader is one output's view of the queue: it reads records, resolves them and tells which of them the output
-// gets. It implements outputs.Log for one worker and is not safe for concurrent use, except that Commit may run
-// beside Next.
+// reader is one output's view of the queue: it reads records, resolves them, folds them into the output's alarms and
+// tells what the output gets. It implements outputs.Log for one worker and is not safe for concurrent use, except that
+// Commit may run beside Next.
+//
+// Every item carries the rows of alarm state that change with it, and Commit saves them in one transaction with the
+// cursor: what a crash leaves behind is always the state after a whole number of items.
 type reader struct {
 	queue     queue.Queue
 	output    string
 	resolver  *resolver
 	log       *slog.Logger
-	last      uint64 // last record that Next returned
+	now       func() time.Time
+	table     *alarms.Table  // nil when the output gets every event as it comes
+	stale     []queue.Change // rows that nothing uses any more; the next commit deletes them
+	last      uint64         // last record that was read
 	committed uint64
 	buf       []queue.Record
+	steps     []alarms.Step
+	ready     []outputs.Item // folded, but more than Next was asked for
 }
 
 var _ outputs.Log = (*reader)(nil)
 
-// newReader attaches the output to the queue, where it resumes after its cursor.
-func newReader(ctx context.Context, q queue.Queue, output string, r *resolver, log *slog.Logger) (*reader, error) {
+// newReader attaches the output to the queue, where it resumes after its cursor with the alarms of that moment. table is
+// empty, or nil for an output that gets every event as it comes.
+func newReader(ctx context.Context, q queue.Queue, output string, r *resolver, table *alarms.Table, log *slog.Logger) (*reader, error) {
 	cursor, err := q.Attach(ctx, output)
 	if err != nil {
 		return nil, fmt.Errorf("attach output %q to the queue: %w", output, err)
 	}
-	return &reader{queue: q, output: output, resolver: r, log: log, last: cursor, committed: cursor}, nil
+	rd := &reader{queue: q, output: output, resolver: r, log: log, now: time.Now, table: table, last: cursor, committed: cursor}
+	err = q.State(ctx, output, func(key string, value []byte) error {
+		switch {
+		case table == nil && strings.HasPrefix(key, alarms.RowPrefix):
+			rd.stale = append(rd.stale, queue.Change{Key: key})
+		case table != nil:
+			if err := table.Restore(key, value); err != nil {
+				log.Error("alarm cannot be restored: it begins anew when it is raised again", "output", output, "err", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("restore the alarms of output %q: %w", output, err)
+	}
+	return rd, nil
 }
 
-// Next returns the next records of the log as this output sees them.
+// Next returns the next records of the log as this output sees them, and what happened to its alarms by itself.
 func (r *reader) Next(ctx context.Context, max int) ([]outputs.Item, error) {
-	for {
+	for len(r.ready) == 0 {
 		recs, err := r.queue.Read(ctx, r.last, max, r.buf[:0])
 		if err != nil {
 			return nil, err
 		}
 		r.buf = recs
 		if len(recs) > 0 {
+			before := r.last
 			r.last = recs[len(recs)-1].Seq
-			return r.resolveAll(recs), nil
-		}
-		if err := r.queue.Wait(ctx, r.last); err != nil {
+			r.ready = r.fold(r.resolveAll(recs), before)
+		} else if err := r.wait(ctx); err != nil {
 			return nil, err
 		}
 	}
+	n := min(max, len(r.ready))
+	items := r.ready[:n:n]
+	r.ready = r.ready[n:]
+	return items, nil
+}
+
+// wait blocks until there is another record, or until something happens to the alarms by itself.
+func (r *reader) wait(ctx context.Context) error {
+	var due time.Time
+	if r.table != nil {
+		due = r.table.Due()
+	}
+	if due.IsZero() {
+		return r.queue.Wait(ctx, r.last)
+	}
+	if left := due.Sub(r.now()); left > 0 {
+		c, cancel := context.WithTimeout(ctx, left)
+		defer cancel()
+		if err := r.queue.Wait(c, r.last); err == nil || c.Err() == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	r.steps = r.table.Advance(r.steps[:0], r.now())
+	for i := range r.steps {
+		r.ready = append(r.ready, extra(&r.steps[i], r.last))
+	}
+	return nil
+}
+
+// resolved is a record before the output's alarms have a say: its item, and the notification also when the policy
+// does not send it.
+type resolved struct {
+	item outputs.Item
+	n    *translate.Notification
 }
 
 // resolveAll resolves a batch on all cores: decoding and translating cost more than reading.
-func (r *reader) resolveAll(recs []queue.Record) []outputs.Item {
-	items := make([]outputs.Item, len(recs))
+func (r *reader) resolveAll(recs []queue.Record) []resolved {
+	all := make([]resolved, len(recs))
 	parts := min(runtime.GOMAXPROCS(0), 1+len(recs)/32)
 	var wg sync.WaitGroup
 	for p := 1; p < parts; p++ {
 		from, to := len(recs)*p/parts, len(recs)*(p+1)/parts
-		wg.Go(func() { r.resolvePart(recs[from:to], items[from:to]) })
+		wg.Go(func() { r.resolvePart(recs[from:to], all[from:to]) })
 	}
-	r.resolvePart(recs[:len(recs)/parts], items[:len(recs)/parts])
+	r.resolvePart(recs[:len(recs)/parts], all[:len(recs)/parts])
 	wg.Wait()
-	return items
+	return all
 }
 
-func (r *reader) resolvePart(recs []queue.Record, items []outputs.Item) {
+func (r *reader) resolvePart(recs []queue.Record, all []resolved) {
 	for i := range recs {
-		items[i] = r.item(&recs[i])
+		all[i] = r.resolve(&recs[i])
 	}
 }
 
-func (r *reader) item(rec *queue.Record) outputs.Item {
+func (r *reader) resolve(rec *queue.Record) resolved {
 	it := outputs.Item{Seq: rec.Seq}
 	if rec.Damaged {
 		it.Outcome = outputs.Damaged
-		return it
+		return resolved{item: it}
 	}
 	n, d, err := r.resolver.resolve(rec)
 	if err != nil {
 		// The input checked it, so this is a fault of ours: say so, keep going, the record stays in the history.
 		r.log.Error("event cannot be translated", "output", r.output, "seq", rec.Seq, "err", err)
 		it.Outcome = outputs.Failed
-		return it
+		return resolved{item: it}
 	}
 	it.Rule = d.Rule
 	if d.Sends(r.output) {
@@ -114,11 +175,55 @@ func (r *reader) item(rec *queue.Record) outputs.Item {
 		it.Outcome = outputs.Dropped
 		r.log.Debug("event not sent", "output", r.output, "event", n.Event, "seq", n.Seq, "rule", d.Rule)
 	}
+	return resolved{it, n}
+}
+
+// fold takes the records in order through the output's alarms; before is the record before the first.
+func (r *reader) fold(all []resolved, before uint64) []outputs.Item {
+	items := make([]outputs.Item, 0, len(all))
+	for i := range all {
+		it := all[i].item
+		if r.table == nil || all[i].n == nil {
+			items = append(items, it)
+			before = it.Seq
+			continue
+		}
+		r.steps = r.table.Apply(r.steps[:0], all[i].n, it.Notification != nil)
+		own := len(r.steps) - 1
+		for k := range own {
+			items = append(items, extra(&r.steps[k], before))
+		}
+		it.Notification, it.Outcome, it.State = said(&r.steps[own])
+		items = append(items, it)
+		before = it.Seq
+	}
+	return items
+}
+
+// extra is the item of a step that no record has.
+func extra(s *alarms.Step, seq uint64) outputs.Item {
+	it := outputs.Item{Seq: seq, Extra: true}
+	it.Notification, it.Outcome, it.State = said(s)
 	return it
 }
 
-// Commit saves the cursor and what became of each event. Records that the queue gave up before this reader came to
-// them show as gaps in the numbers and are recorded as lost.
+// verdicts are the outcomes of what is not sent.
+var verdicts = map[alarms.Verdict]outputs.Outcome{
+	alarms.Unwanted: outputs.Dropped,
+	alarms.Repeated: outputs.Repeat,
+	alarms.NoAlarm:  outputs.NoAlarm,
+	alarms.Held:     outputs.Held,
+}
+
+func said(s *alarms.Step) (*translate.Notification, outputs.Outcome, any) {
+	if len(s.Changes) == 0 {
+		return s.Notification, verdicts[s.Verdict], nil
+	}
+	return s.Notification, verdicts[s.Verdict], s.Changes
+}
+
+// Commit saves the cursor, what became of each event and what changed in the alarms. Records that the queue gave up
+// before this reader came to them show as gaps in the numbers and are recorded as lost.
 func (r *reader) Commit(ctx context.Context, done []outputs.Item) error {
 	if len(done) == 0 {
 		return nil
@@ -133,15 +238,35 @@ func (r *reader) Commit(ctx context.Context, done []outputs.Item) error {
 	}
 	at := r.committed
 	for i := range done {
+		if done[i].Extra {
+			continue
+		}
 		if gap := done[i].Seq - at - 1; gap > 0 {
 			add(int(gap), outputs.Lost, "")
 		}
 		add(1, done[i].Outcome, done[i].Rule)
 		at = done[i].Seq
 	}
-	if err := r.queue.Commit(ctx, r.output, queue.Progress{Cursor: at, Runs: runs}); err != nil {
+	if err := r.queue.Commit(ctx, r.output, queue.Progress{Cursor: at, Runs: runs, Changes: r.changes(done)}); err != nil {
 		return err
 	}
-	r.committed = at
+	r.committed, r.stale = at, nil
 	return nil
+}
+
+// changes returns the rows that change with the items, each once and as it is in the end.
+func (r *reader) changes(done []outputs.Item) []queue.Change {
+	rows := r.stale
+	seen := map[string]bool{}
+	for i := len(done) - 1; i >= 0; i-- {
+		changes, _ := done[i].State.([]alarms.Change)
+		for k := len(changes) - 1; k >= 0; k-- {
+			key := changes[k].Key()
+			if !seen[key] {
+				seen[key] = true
+				rows = append(rows, queue.Change{Key: key, Value: changes[k].Value()})
+			}
+		}
+	}
+	return rows
 }
