@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/outputs/syslog"
 )
 
 // counter is a receiver that counts messages and does nothing else.
@@ -68,8 +70,13 @@ func countUDP() (*counter, error) {
 	return c, err
 }
 
-// countTCP counts octet-counted syslog frames.
-func countTCP() (*counter, error) {
+// countTCP counts octet-counted syslog frames that the strict parser takes.
+func countTCP() (*counter, error) { return listenTCP((*counter).parseFrames) }
+
+// countRawTCP only counts them.
+func countRawTCP() (*counter, error) { return listenTCP((*counter).countFrames) }
+
+func listenTCP(read func(*counter, net.Conn)) (*counter, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -81,10 +88,19 @@ func countTCP() (*counter, error) {
 			if err != nil {
 				return
 			}
-			go c.countFrames(conn)
+			go read(c, conn)
 		}
 	}()
 	return c, nil
+}
+
+func (c *counter) parseFrames(conn net.Conn) {
+	defer conn.Close() //nolint:errcheck // only read
+	syslog.ReadStream(bufio.NewReaderSize(conn, 256<<10), func(r syslog.Received) { //nolint:errcheck // it ends when the sender does
+		if r.Err == nil {
+			c.n.Add(1)
+		}
+	})
 }
 
 func (c *counter) countFrames(conn net.Conn) {

@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"log/slog"
+	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
@@ -39,8 +41,7 @@ func serveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			// Loading the MIB and the catalogue leaves garbage behind; give it back before settling down.
-			debug.FreeOSMemory()
+			tune()
 			log.Info("gateway started", "version", version(), "webhook", g.webhook.Addr(), "path", cfg.Webhook.Path,
 				"state_dir", cfg.StateDir, "outputs", len(cfg.Outputs), "policy", policyName(cfg))
 			err = g.Run(c.Context)
@@ -48,6 +49,21 @@ func serveCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// tune sets what the Go runtime cannot know; the usual environment variables overrule it.
+func tune() {
+	// The queue's writer spends its time in fsync and holds a processor meanwhile: two more than there are cores made 64
+	// connections 8 % faster on 2 cores, where a third of the processors would otherwise wait for the disk.
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	}
+	// The heap is a few MiB, and collecting it at every doubling took a sixth of the time of draining a backlog.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
+	// Loading the MIB and the catalogue leaves garbage behind; give it back before settling down.
+	debug.FreeOSMemory()
 }
 
 func policyName(cfg *config) string {

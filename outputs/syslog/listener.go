@@ -78,8 +78,7 @@ func (l *Listener) TCPAddr() string {
 // Run receives until ctx ends and hands every message to fn, which is called by one goroutine at a time.
 func (l *Listener) Run(ctx context.Context, fn func(Received)) error {
 	var mu sync.Mutex // serialises fn
-	handle := func(from net.Addr, raw []byte) {
-		r := parse(raw)
+	handle := func(from net.Addr, r Received) {
 		r.From = from.String()
 		mu.Lock()
 		defer mu.Unlock()
@@ -103,7 +102,7 @@ func (l *Listener) Run(ctx context.Context, fn func(Received)) error {
 				if err != nil {
 					return
 				}
-				handle(from, buf[:n])
+				handle(from, parse(buf[:n]))
 			}
 		})
 	}
@@ -118,13 +117,7 @@ func (l *Listener) Run(ctx context.Context, fn func(Received)) error {
 					closeOnEnd := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // ends the read
 					defer closeOnEnd()
 					defer conn.Close() //nolint:errcheck // nothing was written
-					for rd := bufio.NewReaderSize(conn, 64<<10); ; {
-						raw, err := readFrame(rd)
-						if err != nil {
-							return
-						}
-						handle(conn.RemoteAddr(), raw)
-					}
+					ReadStream(bufio.NewReaderSize(conn, 64<<10), func(r Received) { handle(conn.RemoteAddr(), r) }) //nolint:errcheck // how a connection ends does not matter
 				})
 			}
 		})
@@ -132,6 +125,17 @@ func (l *Listener) Run(ctx context.Context, fn func(Received)) error {
 	<-ctx.Done()
 	wg.Wait()
 	return nil
+}
+
+// ReadStream reads framed messages until the stream ends, hands each to fn, and returns how it ended; From is not set.
+func ReadStream(rd *bufio.Reader, fn func(Received)) error {
+	for {
+		raw, err := readFrame(rd)
+		if err != nil {
+			return err
+		}
+		fn(parse(raw))
+	}
 }
 
 // readFrame reads one message: a digit begins octet counting, anything else a line (RFC 6587 section 3.4).
