@@ -71,16 +71,15 @@ func New(cfg Config, env Env) (*Output, error) {
 		o.enc.form = (*encoder).json
 	}
 	lines := cfg.Framing == "lf" || cfg.Framing == "" && cfg.Format == "json"
-	stream := &streamLink{target: cfg.Target, lines: lines, orderly: true, log: env.Log}
+	stream := &streamLink{target: cfg.Target, lines: lines, log: env.Log}
 	switch t.network {
 	case "udp":
 		o.link = &datagramLink{network: "udp", addr: t.addr}
 	case "unix":
 		o.link = &unixLink{path: t.addr, lines: lines, log: env.Log}
 	case "tls":
-		// What TLS says at its end tells nothing about what was read.
 		d := &tlsDialer{files: cfg.TLS, addr: t.addr, host: t.host, log: env.Log}
-		stream.dial, stream.settle, stream.orderly = d.dial, settleTime, false
+		stream.dial, stream.settle = d.dial, settleTime
 		o.link = stream
 	default:
 		stream.dial = func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", t.addr) }

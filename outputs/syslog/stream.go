@@ -32,12 +32,11 @@ const (
 // may still be unread when the collector dies; its host then resets the connection (RFC 1122 section 4.2.2.13), and
 // what was acknowledged shortly before is sent again too, ahead of the next batch.
 type streamLink struct {
-	target  string
-	dial    func(ctx context.Context) (net.Conn, error)
-	lines   bool          // frames end in a line feed; else they begin with their length
-	settle  time.Duration // how long a new connection has to live before it is used
-	orderly bool          // an end without a reset means that the peer has read everything
-	log     *slog.Logger
+	target string
+	dial   func(ctx context.Context) (net.Conn, error)
+	lines  bool          // frames end in a line feed; else they begin with their length
+	settle time.Duration // how long a new connection has to live before it is used
+	log    *slog.Logger
 
 	conn   *streamConn
 	recent []acked  // oldest first
@@ -150,7 +149,7 @@ func (l *streamLink) settled(ctx context.Context) error {
 		}
 		if held == 0 {
 			// A reset says that not all of it was read.
-			if l.conn.ended() && !l.wasOrderly() {
+			if l.conn.ended() && !errors.Is(l.conn.err, io.EOF) {
 				return l.broken(l.conn.err)
 			}
 			return nil
@@ -173,8 +172,6 @@ func (l *streamLink) settled(ctx context.Context) error {
 		return err
 	}
 }
-
-func (l *streamLink) wasOrderly() bool { return l.orderly && errors.Is(l.conn.err, io.EOF) }
 
 func (l *streamLink) broken(err error) error {
 	if errors.Is(err, io.EOF) {
@@ -201,7 +198,7 @@ func (l *streamLink) drop() {
 	case <-l.conn.gone:
 	case <-time.After(pollMax): // the reader may not have got to the reset that failed a write
 	}
-	if l.conn.ended() && !l.wasOrderly() {
+	if l.conn.ended() && !errors.Is(l.conn.err, io.EOF) {
 		for _, a := range l.recent {
 			if l.conn.at.Sub(a.at) <= recallTime {
 				l.again = append(l.again, a.data...)
@@ -235,14 +232,35 @@ type streamConn struct {
 func newStreamConn(c net.Conn) *streamConn {
 	s := &streamConn{Conn: c, gone: make(chan struct{})}
 	go func() {
-		_, err := io.Copy(io.Discard, c)
-		if err == nil {
-			err = io.EOF
-		}
-		s.err, s.at = err, time.Now()
+		s.err = s.readAll()
+		s.at = time.Now()
 		close(s.gone)
 	}()
 	return s
+}
+
+// readAll returns when the peer ends the connection, with io.EOF only when that was without a reset: then it has read
+// everything. The end of TLS does not tell, that of the connection below does.
+func (s *streamConn) readAll() error {
+	_, err := io.Copy(io.Discard, s.Conn)
+	if below := s.below(); below != s.Conn && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) {
+		if err := below.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, below)
+	}
+	if err == nil {
+		err = io.EOF
+	}
+	return err
+}
+
+// below is the connection that TLS runs over, or the connection itself.
+func (s *streamConn) below() net.Conn {
+	if t, ok := s.Conn.(interface{ NetConn() net.Conn }); ok {
+		return t.NetConn()
+	}
+	return s.Conn
 }
 
 func (s *streamConn) ended() bool {
@@ -254,11 +272,5 @@ func (s *streamConn) ended() bool {
 	}
 }
 
-// unacknowledged is how many octets the kernel still holds; of TLS those of the connection below.
-func (s *streamConn) unacknowledged() (int, error) {
-	c := s.Conn
-	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = t.NetConn()
-	}
-	return unacknowledged(c)
-}
+// unacknowledged is how many octets the kernel still holds.
+func (s *streamConn) unacknowledged() (int, error) { return unacknowledged(s.below()) }

@@ -28,7 +28,7 @@ func (l *unixLink) send(ctx context.Context, batch []outputs.Message) (int, erro
 		case err == nil:
 			l.link = &datagramLink{network: "unixgram", addr: l.path, conn: c}
 		case errors.Is(err, syscall.EPROTOTYPE):
-			l.link = &streamLink{target: l.path, lines: l.lines, orderly: true, log: l.log, dial: func(ctx context.Context) (net.Conn, error) {
+			l.link = &streamLink{target: l.path, lines: l.lines, log: l.log, dial: func(ctx context.Context) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, "unix", l.path)
 			}}
 		default:

@@ -32,6 +32,7 @@ type Message struct {
 // Rsyslog is a running rsyslogd.
 type Rsyslog struct {
 	UDP, TCP string // addresses it listens at
+	TLS      string // only after StartTLS
 	t        testing.TB
 	bin      string
 	dir      string
@@ -41,10 +42,33 @@ type Rsyslog struct {
 // Start runs rsyslogd on free ports until the test ends.
 func Start(t testing.TB) *Rsyslog {
 	t.Helper()
+	return start(t, nil, "")
+}
+
+// StartTLS runs rsyslogd that listens for TLS too, as localhost, and lets in only clients that show a certificate of
+// the authority with the given name.
+func StartTLS(t testing.TB, a *Authority, client string) *Rsyslog {
+	t.Helper()
+	return start(t, a, client)
+}
+
+func start(t testing.TB, a *Authority, client string) *Rsyslog {
+	t.Helper()
 	r := &Rsyslog{t: t, bin: mibtest.Tool(t, "rsyslogd"), dir: t.TempDir(), UDP: freeAddr(t, "udp"), TCP: freeAddr(t, "tcp")}
+	secure, input := "", ""
+	if a != nil {
+		r.TLS = freeAddr(t, "tcp")
+		_, port, _ := net.SplitHostPort(r.TLS)
+		cert, key := a.Issue("localhost")
+		secure = fmt.Sprintf(`global(defaultNetstreamDriver="gtls" defaultNetstreamDriverCAFile=%q
+  defaultNetstreamDriverCertFile=%q defaultNetstreamDriverKeyFile=%q)
+module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name" PermittedPeer=[%q])
+`, a.CA, cert, key, client)
+		input = fmt.Sprintf("input(type=\"imtcp\" address=\"127.0.0.1\" port=%q ruleset=\"r\")\n", port)
+	}
 	_, udp, _ := net.SplitHostPort(r.UDP)
 	_, tcp, _ := net.SplitHostPort(r.TCP)
-	conf := fmt.Sprintf(`global(workDirectory=%[1]q maxMessageSize="64k")
+	conf := secure + fmt.Sprintf(`global(workDirectory=%[1]q maxMessageSize="64k")
 module(load="imudp") module(load="imptcp") module(load="mmpstrucdata")
 template(name="j" type="list") {
   constant(value="{") property(outname="pri" name="pri" format="jsonf")
@@ -58,7 +82,7 @@ template(name="j" type="list") {
 ruleset(name="r") { action(type="mmpstrucdata" sd_name.lowercase="off") action(type="omfile" file="%[1]s/out" template="j" flushOnTXEnd="on" asyncWriting="off") }
 input(type="imudp" address="127.0.0.1" port="%[2]s" ruleset="r" rcvbufSize="8m")
 input(type="imptcp" address="127.0.0.1" port="%[3]s" ruleset="r")
-`, r.dir, udp, tcp)
+`, r.dir, udp, tcp) + input
 	if err := os.WriteFile(filepath.Join(r.dir, "conf"), []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -81,17 +105,19 @@ func (r *Rsyslog) Restart() {
 		r.t.Fatal(err)
 	}
 	deadline := time.Now().Add(15 * time.Second)
-	for {
-		c, err := net.Dial("tcp", r.TCP)
-		if err == nil {
-			c.Close() //nolint:errcheck // only a probe
-			return
+	for _, addr := range []string{r.TCP, r.TLS} {
+		for addr != "" {
+			c, err := net.Dial("tcp", addr)
+			if err == nil {
+				c.Close() //nolint:errcheck // only a probe
+				break
+			}
+			if time.Now().After(deadline) {
+				text, rerr := os.ReadFile(filepath.Join(r.dir, "log"))
+				r.t.Fatalf("rsyslogd does not listen: %v\n%s%v", err, text, rerr)
+			}
+			time.Sleep(20 * time.Millisecond)
 		}
-		if time.Now().After(deadline) {
-			text, rerr := os.ReadFile(filepath.Join(r.dir, "log"))
-			r.t.Fatalf("rsyslogd does not listen: %v\n%s%v", err, text, rerr)
-		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
