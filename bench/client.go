@@ -13,7 +13,7 @@ import (
 
 // eventBody is a body as glustereventsd posts it; i makes it unlike the others.
 func eventBody(i int) []byte {
-	return fmt.Appendf(nil, `{"event": "BRICK_DISCONNECTED", "message": {"brick": "/bricks/rep3/b%d", "peer": "gfs2", "volume": "rep3"}, "nodeid": "1a6111b8-4f13-4c02-9739-2c473e398b41", "ts": 1795388845}`, i)
+	return fmt.Appendf(nil, `{"event": "VOLUME_SET", "message": {"name": "rep3", "options": [["performance.read-ahead", "off"], ["user.%d", "on"]]}, "nodeid": "1a6111b8-4f13-4c02-9739-2c473e398b41", "ts": 1795388845}`, i)
 }
 
 // post sends n events over conns connections that stay open and returns events per second.

@@ -95,7 +95,7 @@ func listenTCP(read func(*counter, net.Conn)) (*counter, error) {
 }
 
 func (c *counter) parseFrames(conn net.Conn) {
-	defer conn.Close() //nolint:errcheck // only read
+	defer conn.Close()                                                              //nolint:errcheck // only read
 	syslog.ReadStream(bufio.NewReaderSize(conn, 256<<10), func(r syslog.Received) { //nolint:errcheck // it ends when the sender does
 		if r.Err == nil {
 			c.n.Add(1)

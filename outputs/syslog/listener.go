@@ -116,7 +116,7 @@ func (l *Listener) Run(ctx context.Context, fn func(Received)) error {
 				wg.Go(func() {
 					closeOnEnd := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // ends the read
 					defer closeOnEnd()
-					defer conn.Close() //nolint:errcheck // nothing was written
+					defer conn.Close()                                                                               //nolint:errcheck // nothing was written
 					ReadStream(bufio.NewReaderSize(conn, 64<<10), func(r Received) { handle(conn.RemoteAddr(), r) }) //nolint:errcheck // how a connection ends does not matter
 				})
 			}
