@@ -14,7 +14,7 @@ import (
 
 // Config is one syslog output of the configuration.
 type Config struct {
-	Target   string        `yaml:"target"` // udp://host:port, tcp://host:port, tls://host:port, unix:///path
+	Target   string        `yaml:"target"` // udp, tcp, tls, relp or relp+tls, each ://host:port; unix:///path
 	Facility string        `yaml:"facility"`
 	AppName  string        `yaml:"app_name"`
 	Format   string        `yaml:"format"`   // rfc5424, rfc3164, json
@@ -22,7 +22,7 @@ type Config struct {
 	BOM      bool          `yaml:"bom"`      // a byte order mark before the text of RFC 5424
 	MaxSize  conffile.Size `yaml:"max_size"` // octets of one message; 0 is the default of transport and format
 	Rate     float64       `yaml:"rate"`     // messages per second; 0 is no limit
-	TLS      TLSConfig     `yaml:"tls"`      // for tls://
+	TLS      TLSConfig     `yaml:"tls"`      // for tls:// and relp+tls://
 }
 
 // DefaultConfig has no target. Collectors take what comes, so there is no pacing unless it is asked for.
@@ -88,13 +88,15 @@ func (c *Config) Validate() error {
 		errs = append(errs, conffile.At("framing", "%q is not a framing: one of %s", c.Framing, strings.Join(Framings, ", ")))
 	case c.Framing != "" && t.network == "udp":
 		errs = append(errs, conffile.At("framing", "UDP has no framing, a datagram is a message: leave it out"))
+	case c.Framing != "" && strings.HasPrefix(t.network, "relp"):
+		errs = append(errs, conffile.At("framing", "RELP has frames of its own: leave it out"))
 	}
-	if t.network == "tls" {
+	if t.secure() {
 		if _, err := c.TLS.load(t.host); err != nil {
 			errs = append(errs, conffile.In("tls", err))
 		}
 	} else if err == nil && c.TLS != (TLSConfig{}) {
-		errs = append(errs, conffile.At("tls", "the target %q does not use TLS: write tls:// or leave this out", c.Target))
+		errs = append(errs, conffile.At("tls", "the target %q does not use TLS: write tls:// or relp+tls://, or leave this out", c.Target))
 	}
 	if !slices.Contains(Facilities, c.Facility) {
 		errs = append(errs, conffile.At("facility", "%q is not a facility: one of %s", c.Facility, strings.Join(Facilities, ", ")))
@@ -116,18 +118,23 @@ func (c *Config) Validate() error {
 
 // target is a parsed Config.Target.
 type target struct {
-	network string // "udp", "tcp", "tls" or "unix"
+	network string // one of transports
 	addr    string // host:port, or the path of the socket
 	host    string
 }
+
+// transports are the schemes of targets.
+var transports = []string{"udp", "tcp", "tls", "relp", "relp+tls", "unix"}
+
+func (t target) secure() bool { return t.network == "tls" || t.network == "relp+tls" }
 
 func parseTarget(s string) (target, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" {
 		return target{}, fmt.Errorf("%q is not a target: write it like udp://192.0.2.30:514, tcp://collector.example.org:601, tls://collector.example.org:6514 or unix:///dev/log", s)
 	}
-	if !slices.Contains([]string{"udp", "tcp", "tls", "unix"}, u.Scheme) {
-		return target{}, fmt.Errorf("%q: %q is not a transport: one of udp, tcp, tls, unix", s, u.Scheme)
+	if !slices.Contains(transports, u.Scheme) {
+		return target{}, fmt.Errorf("%q: %q is not a transport: one of %s", s, u.Scheme, strings.Join(transports, ", "))
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return target{}, fmt.Errorf("%q: only transport, host and port are expected", s)
@@ -143,7 +150,7 @@ func parseTarget(s string) (target, error) {
 	}
 	port := u.Port()
 	if port == "" {
-		return target{}, fmt.Errorf("%q has no port: 514 for UDP, 601 for TCP, 6514 for TLS are usual", s)
+		return target{}, fmt.Errorf("%q has no port: 514 for UDP, 601 for TCP, 6514 for TLS, 2514 for RELP are usual", s)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return target{}, fmt.Errorf("%q: the port is not from 1 to 65535", s)

@@ -1,11 +1,13 @@
 // Package syslog sends notifications as RFC 5424 messages, or as RFC 3164 or JSON for collectors that want those, over
-// UDP, TCP, TLS or a unix socket, and has a small receiver for trying things (Listen).
+// UDP, TCP, TLS, RELP or a unix socket, and has a small receiver for trying things (Listen).
 //
 // What a transport can promise. UDP: nothing; a refusal by the receiver's host is noticed and the messages before it
 // repeated. TCP and TLS: a message counts as sent when the receiver's host has acknowledged it; a batch during which the
 // connection breaks is sent again whole, and so is what was acknowledged in the two seconds before the receiver died
 // without reading it (4 MiB at most, and only by the process that sent it), so some may arrive twice. What the receiver
-// had read and not yet stored when it died is lost, and no sender can know. Unix sockets: the same as TCP for a stream,
+// had read and not yet stored when it died is lost, and no sender can know. RELP: a message counts as sent when the
+// receiver itself has acknowledged it, so none is lost as long as the receiver keeps what it acknowledges; what was on
+// its way when a session broke, 128 messages at most, may arrive twice. Unix sockets: the same as TCP for a stream,
 // where sent means read; a datagram is in the receiver's queue and goes when the receiver does. Only Linux tells what
 // is acknowledged; elsewhere sent means written.
 //
@@ -72,17 +74,22 @@ func New(cfg Config, env Env) (*Output, error) {
 	}
 	lines := cfg.Framing == "lf" || cfg.Framing == "" && cfg.Format == "json"
 	stream := &streamLink{target: cfg.Target, lines: lines, log: env.Log}
+	plain := func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", t.addr) }
+	secure := &tlsDialer{files: cfg.TLS, addr: t.addr, host: t.host, log: env.Log}
 	switch t.network {
 	case "udp":
 		o.link = &datagramLink{network: "udp", addr: t.addr}
 	case "unix":
 		o.link = &unixLink{path: t.addr, lines: lines, log: env.Log}
 	case "tls":
-		d := &tlsDialer{files: cfg.TLS, addr: t.addr, host: t.host, log: env.Log}
-		stream.dial, stream.settle = d.dial, settleTime
+		stream.dial, stream.settle = secure.dial, settleTime
 		o.link = stream
+	case "relp":
+		o.link = &relpLink{dial: plain}
+	case "relp+tls":
+		o.link = &relpLink{dial: secure.dial}
 	default:
-		stream.dial = func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", t.addr) }
+		stream.dial = plain
 		o.link = stream
 	}
 	return o, nil

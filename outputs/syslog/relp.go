@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -34,9 +33,7 @@ const (
 // relpLink sends over RELP, the acknowledged transport of rsyslog. A message counts as sent when the collector itself
 // has acknowledged it; after a failure all others are sent again in a new session.
 type relpLink struct {
-	target string
-	dial   func(ctx context.Context) (net.Conn, error)
-	log    *slog.Logger
+	dial func(ctx context.Context) (net.Conn, error)
 
 	conn net.Conn // nil without a session
 	rd   *bufio.Reader
@@ -312,4 +309,12 @@ func relpToken(rd *bufio.Reader) (string, error) {
 		b = append(b, c)
 	}
 	return "", fmt.Errorf("%q... is not a RELP frame", b)
+}
+
+// closeNow closes the connection below TLS, without the farewell of TLS, which could block on a stuck peer.
+func closeNow(c net.Conn) {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = t.NetConn()
+	}
+	c.Close() //nolint:errcheck // there is nobody to tell
 }
