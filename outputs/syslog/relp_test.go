@@ -19,7 +19,7 @@ import (
 // relpPeer is a RELP collector whose manners the test decides.
 type relpPeer struct {
 	*peer
-	// answer returns the answer to the i-th message of the peer's life, from 0; "" hangs up.
+	// answer returns the answer to the i-th message of the peer's life, from 0; "" ends the connection in good order.
 	answer func(i int, id string) string
 
 	mu       sync.Mutex // guards the rest
@@ -89,6 +89,8 @@ func (p *relpPeer) serve(c net.Conn) {
 			}
 		}
 		if say == "" {
+			c.(*net.TCPConn).CloseWrite() //nolint:errcheck // shows in Send
+			io.Copy(io.Discard, c)        //nolint:errcheck // unread octets would reset the connection
 			return
 		}
 		if _, err := fmt.Fprintf(c, "%srsp %d %s\n", txn, len(say), say); err != nil {
@@ -256,8 +258,8 @@ func TestRELPNonsense(t *testing.T) {
 		o := newOutput(t, config("relp://"+p.ln.Addr().String()))
 		go func() {
 			c := p.accept()
-			io.WriteString(c, say) //nolint:errcheck // shows in Send
-			c.(*net.TCPConn).CloseWrite()
+			io.WriteString(c, say)        //nolint:errcheck // shows in Send
+			c.(*net.TCPConn).CloseWrite() //nolint:errcheck // shows in Send
 		}()
 		if n, err := o.Send(t.Context(), batch(t, o, 0, 1)); n != 0 || err == nil {
 			t.Errorf("%q: Send = %d, %v", say, n, err)
