@@ -34,6 +34,8 @@ type Message struct {
 type Rsyslog struct {
 	UDP, TCP string // addresses it listens at
 	TLS      string // only after StartTLS
+	RELP     string // only after StartRELP
+	RELPTLS  string // only after StartRELP with an authority
 	t        testing.TB
 	bin      string
 	dir      string
@@ -43,21 +45,41 @@ type Rsyslog struct {
 // Start runs rsyslogd on free ports until the test ends.
 func Start(t testing.TB) *Rsyslog {
 	t.Helper()
-	return start(t, nil, "")
+	return start(t, nil, "", false)
 }
 
 // StartTLS runs rsyslogd that listens for TLS too, as localhost, and lets in only clients that show a certificate of
 // the authority with the given name.
 func StartTLS(t testing.TB, a *Authority, client string) *Rsyslog {
 	t.Helper()
-	return start(t, a, client)
+	return start(t, a, client, false)
 }
 
-func start(t testing.TB, a *Authority, client string) *Rsyslog {
+// StartRELP runs rsyslogd that listens for RELP, with TLS too when there is an authority, and writes each message
+// before it acknowledges it: with a queue in memory, which is the default, a killed rsyslogd loses what it has acknowledged.
+func StartRELP(t testing.TB, a *Authority, client string) *Rsyslog {
+	t.Helper()
+	return start(t, a, client, true)
+}
+
+func start(t testing.TB, a *Authority, client string, relp bool) *Rsyslog {
 	t.Helper()
 	r := &Rsyslog{t: t, bin: mibtest.Tool(t, "rsyslogd"), dir: t.TempDir(), UDP: freeAddr(t, "udp"), TCP: freeAddr(t, "tcp")}
 	secure, input := "", ""
-	if a != nil {
+	if relp {
+		r.RELP = freeAddr(t, "tcp")
+		_, port, _ := net.SplitHostPort(r.RELP)
+		secure = "main_queue(queue.type=\"Direct\")\nmodule(load=\"imrelp\" ruleset=\"r\")\n"
+		input = fmt.Sprintf("input(type=\"imrelp\" address=\"127.0.0.1\" port=%q maxDataSize=\"64k\")\n", port)
+		if a != nil {
+			r.RELPTLS = freeAddr(t, "tcp")
+			_, port, _ := net.SplitHostPort(r.RELPTLS)
+			cert, key := a.Issue("localhost")
+			input += fmt.Sprintf(`input(type="imrelp" address="127.0.0.1" port=%q maxDataSize="64k" tls="on" tls.authmode="name"
+  tls.cacert=%q tls.mycert=%q tls.myprivkey=%q tls.permittedpeer=[%q])
+`, port, a.CA, cert, key, client)
+		}
+	} else if a != nil {
 		r.TLS = freeAddr(t, "tcp")
 		_, port, _ := net.SplitHostPort(r.TLS)
 		cert, key := a.Issue("localhost")
@@ -106,7 +128,7 @@ func (r *Rsyslog) Restart() {
 		r.t.Fatal(err)
 	}
 	deadline := time.Now().Add(15 * time.Second)
-	for _, addr := range []string{r.TCP, r.TLS} {
+	for _, addr := range []string{r.TCP, r.TLS, r.RELP, r.RELPTLS} {
 		for addr != "" {
 			c, err := net.Dial("tcp", addr)
 			if err == nil {
