@@ -95,16 +95,18 @@ func (e *encoder) append(dst []byte, n *translate.Notification, ord uint64) []by
 
 const ellipsis = "…"
 
-// short cleans s and cuts it to at most max octets, the last of them an ellipsis; 0 is no limit.
-func short(s string, max int) (string, bool) {
-	s = translate.Clean(s)
-	if max == 0 || len(s) <= max {
-		return s, false
+// short cuts s to at most max octets, the last of them an ellipsis; 0 is no limit.
+func short(s string, max int) string {
+	if max == 0 {
+		return s
+	}
+	if s = translate.Clean(s); len(s) <= max { // as long as it will be on the wire
+		return s
 	}
 	if max < len(ellipsis) {
-		return "", true
+		return ""
 	}
-	return string(cut([]byte(s[:max]), max-len(ellipsis))) + ellipsis, true
+	return string(cut([]byte(s[:max]), max-len(ellipsis))) + ellipsis
 }
 
 // priority is facility and severity (RFC 5424 section 6.2.1).
@@ -133,8 +135,7 @@ func (e *encoder) rfc5424(b []byte, n *translate.Notification, ord uint64, d det
 	if e.bom {
 		b = append(b, "\xef\xbb\xbf"...)
 	}
-	text, _ := short(n.Text, d.text)
-	return append(b, text...)
+	return append(b, short(translate.Clean(n.Text), d.text)...)
 }
 
 // limit is the smaller of max and the limit of identifiers.
@@ -173,13 +174,13 @@ func (e *encoder) data(b []byte, n *translate.Notification, ord uint64, d detail
 		b = append(b, '[')
 		b = append(b, e.eventID...)
 		for i := range n.Fields {
-			value, _ := short(n.Fields[i].Value, d.value)
+			value := short(n.Fields[i].Value, d.value)
 			d.cut = d.cut || len(n.Fields[i].Key) > maxName
 			b = appendField(b, n.Fields[i].Key, value)
 		}
 		b = append(b, ']')
 	}
-	event, _ := short(n.Event, d.identifier)
+	event := short(n.Event, d.identifier)
 	b = append(b, '[')
 	b = append(b, e.ownID...)
 	b = param(b, "event", event)
@@ -301,13 +302,11 @@ func appendValue(b []byte, value string) []byte {
 	for i := 0; i < len(value); i++ {
 		switch value[i] {
 		case '"', '\\', ']':
-			b = append(b, value[from:i]...)
-			b = append(b, '\\')
+			b = append(append(b, value[from:i]...), '\\')
 			from = i
 		}
 	}
-	b = append(b, value[from:]...)
-	return append(b, '"')
+	return append(append(b, value[from:]...), '"')
 }
 
 // cut shortens b to at most n octets at a character boundary.

@@ -31,15 +31,14 @@ func (e *encoder) rfc3164(b []byte, n *translate.Notification, _ uint64, d detai
 	b = append(b, " ["...)
 	b = append(b, translate.Clean(n.ID)...)
 	b = append(b, "] "...)
-	text, _ := short(n.Text, d.text)
-	return append(b, text...)
+	return append(b, short(translate.Clean(n.Text), d.text)...)
 }
 
 // json is a JSON object without a syslog header, for collectors that take lines of JSON. The event's own fields are
 // apart, in fields; a name that is there twice gets a number.
 func (e *encoder) json(b []byte, n *translate.Notification, ord uint64, d detail) []byte {
-	event, _ := short(n.Event, d.identifier)
-	host, _ := short(n.Host(), d.identifier)
+	event := short(n.Event, d.identifier)
+	host := short(n.Host(), d.identifier)
 	b = append(b, `{"time":"`...)
 	b = appendTime(b, n.Time)
 	b = append(b, '"')
@@ -82,7 +81,7 @@ func (e *encoder) json(b []byte, n *translate.Notification, ord uint64, d detail
 			if i > 0 {
 				b = append(b, ',')
 			}
-			value, _ := short(n.Fields[i].Value, d.value)
+			value := short(n.Fields[i].Value, d.value)
 			b = appendJSON(b, name)
 			b = append(b, ':')
 			b = appendJSON(b, value)
@@ -92,8 +91,7 @@ func (e *encoder) json(b []byte, n *translate.Notification, ord uint64, d detail
 	if d.cut {
 		b = append(b, `,"truncated":true`...)
 	}
-	text, _ := short(n.Text, d.text)
-	b = member(b, "text", text)
+	b = member(b, "text", short(n.Text, d.text))
 	return append(b, '}')
 }
 

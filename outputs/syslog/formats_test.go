@@ -48,6 +48,7 @@ func TestEveryFormatKeepsItsLimit(t *testing.T) {
 	long := strings.Repeat(`日"\]`, 3000)
 	n := sample()
 	n.Event, n.NodeName, n.Cluster, n.Volume, n.Brick, n.Text = long, long, long, long, long, long
+	n.Event = strings.Repeat("\xff\"", 60) // each octet of it takes more on the wire
 	n.ID = strings.Repeat("x", 64)
 	n.AlarmKey = long
 	n.Fields = []translate.Field{{Key: long, Value: long}, {Key: "k", Value: long}}

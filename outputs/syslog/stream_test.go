@@ -355,3 +355,14 @@ func benchmarkSend(b *testing.B, cfg Config) {
 		}
 	}
 }
+
+// BenchmarkTCPOneByOne is how long a single message takes when nothing else is under way.
+func BenchmarkTCPOneByOne(b *testing.B) {
+	p := newPeer(b, "tcp", "127.0.0.1:0")
+	go drain(p.ln)
+	o := newOutput(b, config("tcp://"+p.ln.Addr().String()))
+	msgs := batch(b, o, 0, 1)
+	for b.Loop() {
+		mustSend(b, o, msgs)
+	}
+}
