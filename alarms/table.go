@@ -51,7 +51,7 @@ type Step struct {
 
 // maxAlarms bounds what a flood of raises that differ can make a table hold; beyond it raises and clears pass as they
 // come.
-const maxAlarms = 200_000
+const maxAlarms = 100_000
 
 // levels are the classes whose raises tell a level, so that a lesser severity is news as well. In all others it is
 // another report of the same fault.
