@@ -135,6 +135,11 @@ func (l *relpLink) exchange(ctx context.Context, batch []outputs.Message) (int, 
 		if err := l.allow(ctx, relpTimeout); err != nil {
 			return acked(), l.broken(ctx, err)
 		}
+		if l.rd.Buffered() == 0 {
+			if err := quickAck(below(l.conn)); err != nil {
+				return acked(), l.broken(ctx, err)
+			}
+		}
 		r, err := readRELP(l.rd)
 		if err != nil {
 			return acked(), l.broken(ctx, err)
@@ -313,8 +318,5 @@ func relpToken(rd *bufio.Reader) (string, error) {
 
 // closeNow closes the connection below TLS, without the farewell of TLS, which could block on a stuck peer.
 func closeNow(c net.Conn) {
-	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = t.NetConn()
-	}
-	c.Close() //nolint:errcheck // there is nobody to tell
+	below(c).Close() //nolint:errcheck // there is nobody to tell
 }

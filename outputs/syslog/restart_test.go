@@ -54,58 +54,93 @@ func (l *steadyLog) progress() (next, done int) {
 
 // A worker sends without a pause while the collector is stopped, killed and started again; afterwards it is counted what
 // is missing. A collector that is stopped in good order must have everything. One that is killed takes with it what it
-// had read and not written, so there only what came after is demanded.
+// had read and not written, so there only what came after is demanded; but over RELP nothing may be missing.
 func TestRsyslogRestartedUnderLoad(t *testing.T) {
-	for name, tt := range map[string]struct {
-		end  func(*syslogtest.Rsyslog)
-		lose bool
+	a := syslogtest.NewAuthority(t)
+	for _, transport := range []struct {
+		name  string
+		acked bool // a killed collector loses nothing
+		start func(t testing.TB) (*syslogtest.Rsyslog, Config)
 	}{
-		"stopped": {(*syslogtest.Rsyslog).Stop, false},
-		"killed":  {(*syslogtest.Rsyslog).Kill, true},
-	} {
-		t.Run(name, func(t *testing.T) {
+		{"tcp", false, func(t testing.TB) (*syslogtest.Rsyslog, Config) {
 			r := syslogtest.Start(t)
-			l := &steadyLog{stop: make(chan struct{})}
-			w := &outputs.Worker{Name: "o", Output: newOutput(t, config("tcp://"+r.TCP)), Log: l, RetryMin: 5 * time.Millisecond, RetryMax: 50 * time.Millisecond}
-			ctx, cancel := context.WithCancel(t.Context())
-			ended := make(chan error)
-			go func() { ended <- w.Run(ctx) }()
-			waitFor := func(what string, ok func() bool) {
-				t.Helper()
-				for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-					if time.Now().After(deadline) {
-						t.Fatalf("%s did not happen: %s", what, w.Status())
-					}
-				}
-			}
-			for range 3 {
-				_, before := l.progress()
-				waitFor("progress", func() bool { _, done := l.progress(); return done > before+1000 })
-				tt.end(r)
-				waitFor("failure", func() bool { return !w.Status().FailingSince.IsZero() })
-				r.Restart()
-				waitFor("recovery", func() bool { return w.Status().FailingSince.IsZero() })
-			}
-			_, before := l.progress()
-			waitFor("progress", func() bool { _, done := l.progress(); return done > before+1000 })
-			close(l.stop)
-			total := 0
-			waitFor("the last commit", func() bool { next, done := l.progress(); total = next; return next == done })
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-			last := wantIDs(total-1, total)[0]
-			var got map[string]int
-			r.Wait(func(all []syslogtest.Message) bool {
-				got = ids(all)
-				return got[last] > 0 && (tt.lose || len(got) >= total)
+			return r, config("tcp://" + r.TCP)
+		}},
+		{"tls", false, func(t testing.TB) (*syslogtest.Rsyslog, Config) {
+			r := syslogtest.StartTLS(t, a, "gateway")
+			return r, tlsConfig(r.TLS, a, "gateway")
+		}},
+		{"relp", true, func(t testing.TB) (*syslogtest.Rsyslog, Config) {
+			r := syslogtest.StartRELP(t, nil, "")
+			return r, config("relp://" + r.RELP)
+		}},
+		{"relp+tls", true, func(t testing.TB) (*syslogtest.Rsyslog, Config) {
+			r := syslogtest.StartRELP(t, a, "gateway")
+			return r, relpConfig(r.RELPTLS, a, "gateway")
+		}},
+	} {
+		for _, end := range []struct {
+			name string
+			end  func(*syslogtest.Rsyslog)
+			lose bool
+		}{
+			{"stopped", (*syslogtest.Rsyslog).Stop, false},
+			{"killed", (*syslogtest.Rsyslog).Kill, !transport.acked},
+		} {
+			t.Run(transport.name+" "+end.name, func(t *testing.T) {
+				r, cfg := transport.start(t)
+				restartUnderLoad(t, cfg, func() { end.end(r) }, r.Restart, end.lose, r.Wait)
 			})
-			repeated := 0
-			for _, n := range got {
-				repeated += n - 1
-			}
-			t.Logf("%d sent, %d missing, %d came twice", total, total-len(got), repeated)
-		})
+		}
 	}
+}
+
+// restartUnderLoad ends and starts a collector three times while a worker sends to it, and counts what came.
+func restartUnderLoad(t *testing.T, cfg Config, end, start func(), lose bool, wait func(func([]syslogtest.Message) bool) []syslogtest.Message) {
+	t.Helper()
+	l := &steadyLog{stop: make(chan struct{})}
+	w := &outputs.Worker{Name: "o", Output: newOutput(t, cfg), Log: l, RetryMin: 5 * time.Millisecond, RetryMax: 50 * time.Millisecond}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error)
+	go func() { ended <- w.Run(ctx) }()
+	waitFor := func(what string, ok func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s did not happen: %s", what, w.Status())
+			}
+		}
+	}
+	progress := func() {
+		t.Helper()
+		_, before := l.progress()
+		waitFor("progress", func() bool { _, done := l.progress(); return done > before+1000 })
+	}
+	for range 3 {
+		progress()
+		end()
+		waitFor("failure", func() bool { return !w.Status().FailingSince.IsZero() })
+		start()
+		waitFor("recovery", func() bool { return w.Status().FailingSince.IsZero() })
+	}
+	progress()
+	close(l.stop)
+	total := 0
+	waitFor("the last commit", func() bool { next, done := l.progress(); total = next; return next == done })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	last := wantIDs(total-1, total)[0]
+	var got map[string]int
+	wait(func(all []syslogtest.Message) bool {
+		got = ids(all)
+		return got[last] > 0 && (lose || len(got) >= total)
+	})
+	repeated := 0
+	for _, n := range got {
+		repeated += n - 1
+	}
+	t.Logf("%d sent, %d missing, %d came twice", total, total-len(got), repeated)
 }

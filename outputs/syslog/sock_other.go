@@ -9,3 +9,5 @@ import "net"
 func unacknowledged(net.Conn) (int, error) { return 0, nil }
 
 func pendingError(net.Conn) error { return nil }
+
+func quickAck(net.Conn) error { return nil }

@@ -243,11 +243,11 @@ func newStreamConn(c net.Conn) *streamConn {
 // everything. The end of TLS does not tell, that of the connection below does.
 func (s *streamConn) readAll() error {
 	_, err := io.Copy(io.Discard, s.Conn)
-	if below := s.below(); below != s.Conn && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) {
-		if err := below.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+	if conn := below(s.Conn); conn != s.Conn && (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) {
+		if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
 			return err
 		}
-		_, err = io.Copy(io.Discard, below)
+		_, err = io.Copy(io.Discard, conn)
 	}
 	if err == nil {
 		err = io.EOF
@@ -256,11 +256,11 @@ func (s *streamConn) readAll() error {
 }
 
 // below is the connection that TLS runs over, or the connection itself.
-func (s *streamConn) below() net.Conn {
-	if t, ok := s.Conn.(interface{ NetConn() net.Conn }); ok {
+func below(c net.Conn) net.Conn {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
 		return t.NetConn()
 	}
-	return s.Conn
+	return c
 }
 
 func (s *streamConn) ended() bool {
@@ -273,4 +273,4 @@ func (s *streamConn) ended() bool {
 }
 
 // unacknowledged is how many octets the kernel still holds.
-func (s *streamConn) unacknowledged() (int, error) { return unacknowledged(s.below()) }
+func (s *streamConn) unacknowledged() (int, error) { return unacknowledged(below(s.Conn)) }
