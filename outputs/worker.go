@@ -15,7 +15,7 @@ import (
 // Worker drives one output from its log. It is the only place that retries, paces and counts.
 //
 // It sends in order and never skips a temporary error: it tries again, for ever, with growing pauses. After a crash
-// the notifications sent since the last commit are sent again: at most one batch (BatchSize), and when sending is
+// the notifications sent since the last commit are sent again: at most two batches (BatchSize), and when sending is
 // slow no more than commitEvery of it.
 type Worker struct {
 	Name   string
@@ -32,8 +32,9 @@ type Worker struct {
 
 	ord   uint64 // notifications delivered or given up since the start
 	pace  bucket
-	batch []Message
 	quiet silence // of the log lines about notifications that cannot be sent
+
+	committing chan bool // the commit under way, which says whether to go on; nil when there is none
 
 	mu     sync.Mutex // guards status
 	status Status
@@ -62,22 +63,37 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.pace = newBucket(w.Rate, w.Burst)
 
-	for next := w.fetch(ctx); ; {
-		items := <-next
-		if items == nil {
+	defer w.settled()
+	for next := w.fetch(ctx, 0); ; {
+		b := <-next
+		if b == nil {
 			return nil // ctx ended
 		}
-		next = w.fetch(ctx) // reads and translates the next batch while this one is sent
-		if !w.deliver(ctx, items) {
+		// The next batch is read, translated and encoded while this one is sent. Each notification of this one, delivered
+		// or given up, will have counted by then.
+		next = w.fetch(ctx, b.ord+uint64(len(b.messages)))
+		if !w.deliver(ctx, b) {
 			<-next
 			return nil
 		}
 	}
 }
 
-// fetch reads the next batch; the channel gets nil when ctx ends.
-func (w *Worker) fetch(ctx context.Context) <-chan []Item {
-	ch := make(chan []Item, 1)
+// batch is items with what was made of them ahead of time.
+type batch struct {
+	items    []Item
+	ord      uint64    // notifications before this batch
+	messages []Message // of each item that has a notification; good until one fails or they get old
+	rendered time.Time
+	err      renderError
+}
+
+// freshFor is how long a message may wait between Render and Send: there are clocks in some.
+const freshFor = time.Second
+
+// fetch reads and renders the next batch, which begins after ord notifications; the channel gets nil when ctx ends.
+func (w *Worker) fetch(ctx context.Context, ord uint64) <-chan *batch {
+	ch := make(chan *batch, 1)
 	go func() {
 		for try := 0; ; try++ {
 			items, err := w.Log.Next(ctx, w.BatchSize)
@@ -88,7 +104,14 @@ func (w *Worker) fetch(ctx context.Context) <-chan []Item {
 				if try > 0 {
 					w.Logger.Info("log can be read again", "output", w.Name)
 				}
-				ch <- items
+				b := &batch{items: items, ord: ord, rendered: time.Now()}
+				for i := range items {
+					if items[i].Notification != nil {
+						b.messages = append(b.messages, Message{})
+					}
+				}
+				b.err = w.render(items, b.messages, ord)
+				ch <- b
 				return
 			}
 			if ctx.Err() != nil {
@@ -108,13 +131,14 @@ func (w *Worker) fetch(ctx context.Context) <-chan []Item {
 }
 
 // deliver sends and commits one batch; false means that ctx ended first.
-func (w *Worker) deliver(ctx context.Context, items []Item) bool {
+func (w *Worker) deliver(ctx context.Context, b *batch) bool {
+	items := b.items
 	committed, lastCommit := 0, time.Now()
 	commit := func(upTo int) bool {
 		if upTo == committed {
 			return true
 		}
-		ok := w.commit(ctx, items[committed:upTo])
+		ok := w.settled() && w.commit(ctx, items[committed:upTo])
 		committed, lastCommit = upTo, time.Now()
 		return ok
 	}
@@ -133,7 +157,7 @@ func (w *Worker) deliver(ctx context.Context, items []Item) bool {
 		if pause := w.pace.pause(); pause > 0 && time.Since(lastCommit)+pause > commitEvery && !commit(done) {
 			return false
 		}
-		n, delivered, err := w.send(ctx, items[done:])
+		n, delivered, err := w.send(ctx, items[done:], b)
 		for i := done; i < done+n; i++ {
 			if items[i].Notification != nil {
 				items[i].Outcome = Sent
@@ -160,18 +184,38 @@ func (w *Worker) deliver(ctx context.Context, items []Item) bool {
 				return false
 			}
 			try++
+			b.messages = nil // encoded anew for each try
 		}
 		if time.Since(lastCommit) > commitEvery && !commit(done) {
 			return false
 		}
 	}
 	w.inHand(time.Time{})
-	return commit(done)
+	if committed == done {
+		return ctx.Err() == nil
+	}
+	// The rest is committed while the next batch is sent.
+	if !w.settled() {
+		return false
+	}
+	w.committing = make(chan bool, 1)
+	go func(done chan<- bool) { done <- w.commit(ctx, items[committed:]) }(w.committing)
+	return true
 }
 
-// send renders and tries once to send what may go now. It returns how many of the items are done with, how many
+// settled waits for the commit of the batch before and reports whether to go on.
+func (w *Worker) settled() bool {
+	if w.committing == nil {
+		return true
+	}
+	ok := <-w.committing
+	w.committing = nil
+	return ok
+}
+
+// send renders what is not rendered yet and tries once to send what may go now. It returns how many of the items are done with, how many
 // notifications of them were delivered, and the error of the item after those.
-func (w *Worker) send(ctx context.Context, items []Item) (done, delivered int, err error) {
+func (w *Worker) send(ctx context.Context, items []Item, b *batch) (done, delivered int, err error) {
 	allowed, ok := w.pace.take(ctx, len(items))
 	if !ok {
 		return 0, 0, ctx.Err()
@@ -185,13 +229,15 @@ func (w *Worker) send(ctx context.Context, items []Item) (done, delivered int, e
 		}
 		end++
 	}
-	if cap(w.batch) < count {
-		w.batch = make([]Message, count, max(count, w.BatchSize))
-	}
-	batch := w.batch[:count]
-	at := w.render(items[:end], batch)
-	if at.err != nil {
-		batch = batch[:at.index]
+	var batch []Message
+	var at renderError
+	if first := int(w.ord - b.ord); b.err.err == nil && len(b.messages) >= first+count && time.Since(b.rendered) < freshFor {
+		batch = b.messages[first : first+count]
+	} else {
+		batch = make([]Message, count)
+		if at = w.render(items[:end], batch, w.ord); at.err != nil {
+			batch = batch[:at.index]
+		}
 	}
 	sent := 0
 	if len(batch) > 0 {
@@ -228,8 +274,8 @@ type renderError struct {
 	err   error
 }
 
-// render encodes the notifications of items into batch, on all cores when it is worth it.
-func (w *Worker) render(items []Item, batch []Message) renderError {
+// render encodes the notifications of items, of which ord came before, into batch, on all cores when it is worth it.
+func (w *Worker) render(items []Item, batch []Message, ord uint64) renderError {
 	list := make([]*translate.Notification, 0, len(batch))
 	for i := range items {
 		if n := items[i].Notification; n != nil {
@@ -238,7 +284,7 @@ func (w *Worker) render(items []Item, batch []Message) renderError {
 	}
 	part := func(from, to int) renderError {
 		for i := from; i < to; i++ {
-			m, err := w.Output.Render(list[i], w.ord+uint64(i)+1)
+			m, err := w.Output.Render(list[i], ord+uint64(i)+1)
 			if err != nil {
 				return renderError{i, err}
 			}

@@ -13,5 +13,5 @@
 //
 // Appends, cursors, outcomes and state that wait at the same moment share one transaction. A cursor moves together
 // with the state it belongs to, so a crash repeats exactly those notifications that were sent after the last Commit
-// that returned: no more than one worker batch for each output. A repeated notification carries the same number.
+// that returned: no more than two worker batches for each output. A repeated notification carries the same number.
 package queue
