@@ -45,7 +45,7 @@ func TestJSON(t *testing.T) {
 
 // Every format keeps to its limit whatever the values are, says that it is shortened, and stays well-formed.
 func TestEveryFormatKeepsItsLimit(t *testing.T) {
-	long := strings.Repeat(`日"\]`, 3000)
+	long := strings.Repeat(`日"\]`, 700)
 	n := sample()
 	n.Event, n.NodeName, n.Cluster, n.Volume, n.Brick, n.Text = long, long, long, long, long, long
 	n.Event = strings.Repeat("\xff\"", 60) // each octet of it takes more on the wire
@@ -55,7 +55,7 @@ func TestEveryFormatKeepsItsLimit(t *testing.T) {
 	some := sample()
 	some.Fields = append(some.Fields, translate.Field{Key: "error", Value: long})
 	for _, format := range Formats {
-		for size := leastSize; size < 3000; size += 7 {
+		for size := leastSize; size < 2500; size += 37 {
 			cfg := formatConfig(format)
 			cfg.MaxSize = 480
 			o := newOutput(t, cfg)
