@@ -53,7 +53,7 @@ func newReport(key string, n *translate.Notification) *report {
 }
 
 func newAlarm(tr *translate.Translator, n *translate.Notification) *alarm {
-	a := &alarm{report: newReport(n.AlarmKey, n), seq: n.Seq, begun: n.Time.UnixNano(),
+	a := &alarm{report: newReport(n.AlarmKey, n), seq: n.Seq, begun: nanos(n.Time),
 		status: status{severity: n.Severity, count: 1, last: n.Received.UnixNano()}}
 	a.identify(tr, n)
 	return a
@@ -81,7 +81,17 @@ func (a *alarm) part(name string) string {
 }
 
 func (a *alarm) activeAt(t time.Time) time.Duration {
-	return max(0, time.Duration(t.UnixNano()-a.begun))
+	return max(0, time.Duration(nanos(t)-a.begun))
+}
+
+// lastNanos is the end of the year 2200: an event may claim a time beyond what nanoseconds can count.
+const lastNanos = 7289654399 * int64(time.Second)
+
+func nanos(t time.Time) int64 {
+	if t.Unix() >= lastNanos/int64(time.Second) {
+		return lastNanos
+	}
+	return t.UnixNano()
 }
 
 // notification makes the raise again.

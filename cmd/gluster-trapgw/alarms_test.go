@@ -7,14 +7,18 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/mibs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
+	"github.com/gluster-trapgw/gluster-trapgw/outputs/syslog"
 	"github.com/gluster-trapgw/gluster-trapgw/policy"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
@@ -276,5 +280,94 @@ func TestAlarmsAgeWithoutRecords(t *testing.T) {
 	}
 	if r.table.Len() != 0 || !r.table.Due().IsZero() {
 		t.Error("the alarm is still there")
+	}
+}
+
+// A gateway is killed while two alarms are active; the commands show them, and after the start only the clear is sent.
+func TestAlarmsCommands(t *testing.T) {
+	cfg, err := loadConfig("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newReceivers(cfg, "", "", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan syslog.Received, 16)
+	r.line = func(m syslog.Received) { lines <- m }
+	go func() {
+		if err := r.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	heard := func() string {
+		select {
+		case m := <-lines:
+			return m.Raw
+		case <-time.After(20 * time.Second):
+			t.Fatal("nothing arrives")
+			return ""
+		}
+	}
+	d := newDaemon(t, fmt.Sprintf("outputs:\n  - {name: siem, syslog: {target: \"tcp://%s\"}}\n", r.lines.TCPAddr()))
+	d.start()
+	down := `{"event":"BRICK_DISCONNECTED","ts":1795388400,"nodeid":"1a6111b8-4f13-4c02-9739-2c473e398b41","message":{"peer":"gfs2","volume":"gv0","brick":"/b/1"}}`
+	peer := `{"event":"PEER_DISCONNECT","ts":1795388400,"nodeid":null,"message":{"peer":"gfs3","uuid":"d99d4578-93c0-410b-9d94-278198626ce6","state":"x"}}`
+	hidden := `{"event":"SVC_DISCONNECTED","ts":1795388400,"nodeid":"d99d4578-93c0-410b-9d94-278198626ce6","message":{"svc_name":"glustershd"}}`
+	stop := `{"event":"VOLUME_STOP","ts":1795388400,"nodeid":null,"message":{"name":"gv9","force":false}}`
+	for _, body := range []string{down, down, peer, hidden, stop} {
+		if status := d.post(http.DefaultClient, []byte(body)); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	for _, want := range []string{"is down", "Peer gfs3 is disconnected", "Volume gv9 was stopped"} {
+		if line := heard(); !strings.Contains(line, want) {
+			t.Errorf("got %s, want %q", line, want)
+		}
+	}
+	list := func(args ...string) string {
+		out, err := program(append(append([]string{"alarms"}, args...), "--config", d.file)...).CombinedOutput()
+		if err != nil {
+			return "error: " + string(out)
+		}
+		return string(out)
+	}
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(list("list"), "volume-stopped/gv9"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not committed: %s", list("list"))
+		}
+	}
+	if err := d.end(syscall.SIGKILL); err == nil {
+		t.Error("the gateway ended by itself")
+	}
+	rows := strings.Split(strings.TrimSpace(list("list")), "\n")
+	if len(rows) != 5 || !strings.Contains(rows[1]+rows[2], "brick/gfs2:/b/1") || !strings.Contains(rows[3], "siem (held)") || !strings.HasPrefix(rows[4], "warning") {
+		t.Errorf("got\n%s", strings.Join(rows, "\n"))
+	}
+	if out := list("list", "--class", "vol*", "--json"); strings.Count(out, "\n") != 1 || !strings.Contains(out, `"outputs":["siem"]`) {
+		t.Errorf("got %s", out)
+	}
+	if out := list("show", "brick/gfs2:/b/1"); !strings.Contains(out, "reports:      2\n") || !strings.Contains(out, `"BRICK_DISCONNECTED"`) {
+		t.Errorf("got\n%s", out)
+	}
+	for want, args := range map[string][]string{
+		`error: no alarm "x" is active`: {"show", "x"}, "takes one argument": {"show"}, `"noc" is not an output`: {"list", "--output", "noc"}, "not a glob": {"list", "--class", "["},
+	} {
+		if out := list(args...); !strings.HasPrefix(out, "error: ") || !strings.Contains(out, want) {
+			t.Errorf("%v: got %s, want %q", args, out, want)
+		}
+	}
+	d.start()
+	for _, body := range []string{down, strings.Replace(down, "DISCONN", "CONN", 1)} {
+		if status := d.post(http.DefaultClient, []byte(body)); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	if line := heard(); !strings.Contains(line, "Brick gfs2:/b/1 of volume gv0 is up (after") || !strings.Contains(line, "reported 3 times)") {
+		t.Errorf("got %s, want the clear", line)
+	}
+	out, err := program("history", "--config", d.file).Output()
+	if err != nil || strings.Count(string(out), "siem: repeat") != 2 || strings.Count(string(out), "siem: held") != 1 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
