@@ -34,7 +34,7 @@ type Worker struct {
 	pace  bucket
 	quiet silence // of the log lines about notifications that cannot be sent
 
-	committing chan bool // the commit under way, which says whether to go on; nil when there is none
+	committing chan bool // the commit under way, which says whether it worked; nil when there is none
 
 	mu     sync.Mutex // guards status
 	status Status
@@ -140,7 +140,7 @@ func (w *Worker) deliver(ctx context.Context, b *batch) bool {
 		}
 		ok := w.settled() && w.commit(ctx, items[committed:upTo])
 		committed, lastCommit = upTo, time.Now()
-		return ok
+		return ok && ctx.Err() == nil
 	}
 	done := 0 // items[:done] are finished with
 	for try := 0; done < len(items); {
@@ -199,11 +199,12 @@ func (w *Worker) deliver(ctx context.Context, b *batch) bool {
 		return false
 	}
 	w.committing = make(chan bool, 1)
-	go func(done chan<- bool) { done <- w.commit(ctx, items[committed:]) }(w.committing)
-	return true
+	go func(saved chan<- bool) { saved <- w.commit(ctx, items[committed:]) }(w.committing)
+	return ctx.Err() == nil
 }
 
-// settled waits for the commit of the batch before and reports whether to go on.
+// settled waits for the commit of the batch before and reports whether it worked. When it did not, nothing after it may
+// be committed.
 func (w *Worker) settled() bool {
 	if w.committing == nil {
 		return true
@@ -213,8 +214,8 @@ func (w *Worker) settled() bool {
 	return ok
 }
 
-// send renders what is not rendered yet and tries once to send what may go now. It returns how many of the items are done with, how many
-// notifications of them were delivered, and the error of the item after those.
+// send renders what is not rendered yet and tries once to send what may go now. It returns how many of the items are
+// done with, how many notifications of them were delivered, and the error of the item after those.
 func (w *Worker) send(ctx context.Context, items []Item, b *batch) (done, delivered int, err error) {
 	allowed, ok := w.pace.take(ctx, len(items))
 	if !ok {
@@ -325,7 +326,7 @@ func (w *Worker) commit(ctx context.Context, items []Item) bool {
 				w.Logger.Info("cursor can be saved again", "output", w.Name)
 			}
 			w.committed(items)
-			return ctx.Err() == nil
+			return true
 		}
 		if try == 0 {
 			w.Logger.Error("cursor cannot be saved: sending pauses", "output", w.Name, "err", err)

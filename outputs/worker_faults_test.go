@@ -193,6 +193,33 @@ func TestWorkerWaitsForASlowCommit(t *testing.T) {
 	})
 }
 
+// Stopping in the middle of a batch, while the batch before is still being committed, commits both.
+func TestWorkerStopsDuringACommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		o := &scriptedOutput{script: []func([]Message) (int, error){
+			func(b []Message) (int, error) { return len(b), nil },
+			func(b []Message) (int, error) { cancel(); return 3, errors.New("refused") },
+		}}
+		l := &slowCommit{memoryLog: &memoryLog{n: 100}, took: time.Second}
+		if err := (&Worker{Name: "o", Output: o, Log: l, BatchSize: 10}).Run(ctx); err != nil {
+			t.Error(err)
+		}
+		sent := 0
+		for i, it := range l.done {
+			if it.Seq != uint64(i+1) {
+				t.Fatalf("commit %d is of item %d", i+1, it.Seq)
+			}
+			if it.Outcome == Sent {
+				sent++
+			}
+		}
+		if sent != len(o.got) || sent != 10 {
+			t.Errorf("%d committed as sent, %d were", sent, len(o.got))
+		}
+	})
+}
+
 func TestWorkerShowsItsLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
