@@ -6,35 +6,41 @@ import (
 	"time"
 )
 
-// agenda holds what becomes due, soonest first. An entry counts only while its alarm says the same time.
-type agenda []entry
-
-type entry struct {
-	at int64
-	a  *alarm
-}
+// agenda holds the alarms to which something happens by itself, the soonest first. Each knows its place, so that it can
+// be moved and taken off: what is over must not stay in memory for a day.
+type agenda []*alarm
 
 func (g agenda) Len() int { return len(g) }
 func (g agenda) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(g[i].at, g[j].at), byAge(g[i].a, g[j].a)) < 0
+	return cmp.Or(cmp.Compare(g[i].at, g[j].at), byAge(g[i], g[j])) < 0
 }
-func (g agenda) Swap(i, j int) { g[i], g[j] = g[j], g[i] }
+func (g agenda) Swap(i, j int) {
+	g[i], g[j] = g[j], g[i]
+	g[i].slot, g[j].slot = i, j
+}
 
 // Push implements heap.Interface.
-func (g *agenda) Push(x any) { *g = append(*g, x.(entry)) }
+func (g *agenda) Push(x any) {
+	a := x.(*alarm)
+	a.slot = len(*g)
+	*g = append(*g, a)
+}
 
 // Pop implements heap.Interface.
 func (g *agenda) Pop() any {
 	old := *g
-	e := old[len(old)-1]
-	old[len(old)-1] = entry{}
+	a := old[len(old)-1]
+	old[len(old)-1] = nil
 	*g = old[:len(old)-1]
-	return e
+	return a
 }
 
 // deadline is when something happens to the alarm by itself; 0 is never.
 func (t *Table) deadline(a *alarm) int64 {
-	if a.held && a.due != 0 {
+	switch {
+	case a.gone:
+		return 0
+	case a.held && a.due != 0:
 		return a.due
 	}
 	if age := t.ages[a.Class]; age > 0 {
@@ -43,11 +49,19 @@ func (t *Table) deadline(a *alarm) int64 {
 	return 0
 }
 
-// schedule puts the alarm on the agenda. A deadline that moved away is looked at again when the old one is due.
+// schedule puts the alarm where it belongs on the agenda.
 func (t *Table) schedule(a *alarm) {
-	if d := t.deadline(a); d != 0 && (a.at == 0 || d < a.at) {
+	switch d := t.deadline(a); {
+	case a.at == d:
+	case d == 0:
+		heap.Remove(&t.agenda, a.slot)
+		a.at = 0
+	case a.at == 0:
 		a.at = d
-		heap.Push(&t.agenda, entry{d, a})
+		heap.Push(&t.agenda, a)
+	default:
+		a.at = d
+		heap.Fix(&t.agenda, a.slot)
 	}
 }
 
@@ -56,7 +70,7 @@ func (t *Table) Due() time.Time {
 	if len(t.agenda) == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, t.agenda[0].at)
+	return stamp(t.agenda[0].at)
 }
 
 // Advance appends to steps what happened by itself until now: alarms that were kept back come out, others are too old.
@@ -68,16 +82,7 @@ func (t *Table) Advance(steps []Step, now time.Time) []Step {
 		}
 	}
 	for len(t.agenda) > 0 && t.agenda[0].at <= now.UnixNano() {
-		e := heap.Pop(&t.agenda).(entry)
-		a := e.a
-		if a.gone || a.at != e.at {
-			continue
-		}
-		a.at = 0
-		if d := t.deadline(a); d == 0 || d > now.UnixNano() {
-			t.schedule(a)
-			continue
-		}
+		a := t.agenda[0]
 		switch {
 		case a.held && a.due != 0:
 			s := Step{Notification: t.raised(a)}

@@ -20,7 +20,8 @@ type alarm struct {
 	status
 	seq   uint64 // of the first raise
 	begun int64  // its event time
-	at    int64  // where the agenda has it; 0 is nowhere
+	at    int64  // when something happens to it by itself; 0 is never
+	slot  int    // its place on the agenda when at is not 0
 	taken bool   // while the ended ones are collected
 	gone  bool
 }

@@ -13,8 +13,9 @@ import (
 
 // Config is the alarms section of the configuration file.
 type Config struct {
-	// MaxAge ends an alarm of a class that no event clears, such as a split-brain, when it was not reported again for
-	// so long. 0 keeps it until its volume, brick or peer is gone.
+	// MaxAge ends an alarm of a class that no event clears, such as a split-brain, or none is sure to clear, such as a
+	// command that failed and is not tried again, when it was not reported again for so long. 0 keeps it until its
+	// volume, brick or peer is gone.
 	MaxAge conffile.Duration `yaml:"max_age"`
 	// ClassAge is the same for single classes, also for those that events clear. Reports of a quota soft limit come
 	// once a week by default, so quota has 8d when it is not given here.
@@ -102,6 +103,13 @@ func oneOf(path, kind, name string, known []string) error {
 	return conffile.At(path, "%q is not %s%s", name, kind, conffile.DidYouMean(name, known))
 }
 
+// failures are the classes of what failed once. Success clears them, but nobody has to try again; and when it fails again
+// another day, that is news.
+var failures = []string{"add-brick", "brick-stop", "client-auth", "peer-rpc", "rebalance", "rebalance-status",
+	"remove-brick-start", "remove-brick-commit", "remove-brick-stop", "remove-brick-force", "schedule-add", "schedule-edit",
+	"schedule-delete", "scheduler-init", "scheduler-enable", "scheduler-disable", "snapshot-activate", "snapshot-deactivate",
+	"snapshot-restore", "snapshot-delete", "snapshot-clone", "snapshot-config"}
+
 // ages returns for each class how long its alarms live without a new report; 0 is for ever.
 func (c *Config) ages(cat *translate.Catalogue) map[string]time.Duration {
 	cleared := map[string]bool{}
@@ -112,7 +120,7 @@ func (c *Config) ages(cat *translate.Catalogue) map[string]time.Duration {
 	}
 	ages := map[string]time.Duration{"quota": 8 * 24 * time.Hour}
 	for class := range cat.Classes {
-		if !cleared[class] {
+		if !cleared[class] || slices.Contains(failures, class) {
 			ages[class] = time.Duration(c.MaxAge)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
 func TestConfigValidate(t *testing.T) {
@@ -36,6 +37,27 @@ func TestConfigValidate(t *testing.T) {
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
+		}
+	}
+}
+
+func TestAges(t *testing.T) {
+	cat, err := translate.LoadCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, class := range failures {
+		if _, ok := cat.Classes[class]; !ok {
+			t.Errorf("class %q does not exist", class)
+		}
+	}
+	cfg := DefaultConfig()
+	cfg.ClassAge = map[string]conffile.Duration{"svc": conffile.Duration(time.Hour), "split-brain": 0}
+	ages := cfg.ages(cat)
+	for class, want := range map[string]time.Duration{"disk-usage": 24 * time.Hour, "client-auth": 24 * time.Hour, "brick": 0, "peer": 0,
+		"quorum": 0, "quota": 8 * 24 * time.Hour, "svc": time.Hour, "split-brain": 0} {
+		if ages[class] != want {
+			t.Errorf("%s: %v, want %v", class, ages[class], want)
 		}
 	}
 }

@@ -108,6 +108,7 @@ func TestRandom(t *testing.T) {
 		s := &store{rows: map[string][]byte{}}
 		table := s.open(t, tr, cfg)
 		now := storyBegin
+		picky := seed%3 == 2 // the policy does not send everything
 		for i := range 600 {
 			now = now.Add(time.Duration(r.IntN(20)) * time.Second)
 			ev, err := translate.Decode([]byte(someEvent(r)))
@@ -115,7 +116,7 @@ func TestRandom(t *testing.T) {
 				t.Fatal(err)
 			}
 			ev.Seq, ev.Received = uint64(i+1), now
-			in := input{n: tr.Translate(&ev), sends: true, now: now}
+			in := input{n: tr.Translate(&ev), sends: !picky || r.IntN(4) > 0, now: now}
 			m.apply(in.n)
 			for {
 				steps := in.apply(table)
@@ -164,7 +165,7 @@ func TestRandom(t *testing.T) {
 			inhibited := a.Class == "georep-worker" && slices.ContainsFunc(m.raised, func(b translate.Alarm) bool {
 				return b.Class == "brick" && strings.HasSuffix(a.Key, strings.TrimPrefix(b.Key, "brick"))
 			})
-			if !e.open[a.Key] && !inhibited {
+			if !e.open[a.Key] && !inhibited && !picky {
 				t.Errorf("seed %d: %s is raised, and the operator was not told", seed, a.Key)
 			}
 			delete(e.open, a.Key)

@@ -115,11 +115,17 @@ func (t *Table) Apply(steps []Step, n *translate.Notification, sends bool) []Ste
 
 // raise begins the alarm of n, or takes n for one more report of it.
 func (t *Table) raise(own Step, n *translate.Notification, sends bool, now time.Time) Step {
+	a := t.active[n.AlarmClass][n.AlarmKey]
 	if !sends {
 		own.Verdict = Unwanted
+		if a != nil { // still there, and so not older
+			a.count++
+			a.last = now.UnixNano()
+			t.schedule(a)
+			own.Changes = append(own.Changes, a.change())
+		}
 		return own
 	}
-	a := t.active[n.AlarmClass][n.AlarmKey]
 	if a == nil {
 		if t.count >= maxAlarms {
 			own.Notification = n
@@ -140,6 +146,7 @@ func (t *Table) raise(own Step, n *translate.Notification, sends bool, now time.
 	}
 	a.count++
 	a.last = now.UnixNano()
+	t.schedule(a)
 	rises := n.Severity.Rank() > a.severity.Rank()
 	falls := n.Severity.Rank() < a.severity.Rank() && levels[a.Class]
 	if rises || falls {
@@ -294,6 +301,7 @@ func (t *Table) remove(a *alarm, now time.Time, changes []Change) []Change {
 	delete(t.active[a.Class], a.Key)
 	t.count--
 	a.gone = true
+	t.schedule(a)
 	changes = append(changes, a.change())
 	if a.held {
 		delete(t.held, a)
