@@ -2,11 +2,7 @@ package syslog
 
 import (
 	"errors"
-	"fmt"
-	"net"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
@@ -14,11 +10,12 @@ import (
 
 // Config is one syslog output of the configuration.
 type Config struct {
-	Target   string        `yaml:"target"` // udp, tcp, tls, relp or relp+tls, each ://host:port; unix:///path
+	Target   string        `yaml:"target"`  // udp, tcp, tls, relp or relp+tls, each ://host:port; unix:///path
+	Targets  []string      `yaml:"targets"` // instead of target: the first that answers is used
 	Facility string        `yaml:"facility"`
 	AppName  string        `yaml:"app_name"`
 	Format   string        `yaml:"format"`   // rfc5424, rfc3164, json
-	Framing  string        `yaml:"framing"`  // of streams: octet-counted or lf; empty: lf for json, else octet-counted
+	Framing  string        `yaml:"framing"`  // of streams: octet-counted or lf; empty: lf for json and unix sockets, else octet-counted
 	BOM      bool          `yaml:"bom"`      // a byte order mark before the text of RFC 5424
 	MaxSize  conffile.Size `yaml:"max_size"` // octets of one message; 0 is the default of transport and format
 	Rate     float64       `yaml:"rate"`     // messages per second; 0 is no limit
@@ -57,14 +54,14 @@ const (
 	largestUDP        = 65507
 )
 
-// size is the limit of one message.
-func (c *Config) size(network string) int {
-	switch {
+// size is the limit of one message, the same for all targets.
+func (c *Config) size(targets []target) int {
+	switch udp := slices.ContainsFunc(targets, target.udp); {
 	case c.MaxSize != 0:
 		return int(c.MaxSize)
-	case c.Format == "rfc3164" && network == "udp":
+	case udp && c.Format == "rfc3164":
 		return defaultOldSize
-	case network == "udp":
+	case udp:
 		return defaultUDPSize
 	}
 	return defaultStreamSize
@@ -73,9 +70,9 @@ func (c *Config) size(network string) int {
 // Validate reports every mistake.
 func (c *Config) Validate() error {
 	var errs []error
-	t, err := parseTarget(c.Target)
+	targets, err := c.targets()
 	if err != nil {
-		errs = append(errs, conffile.At("target", "%w", err))
+		errs = append(errs, err)
 	}
 	if !slices.Contains(Formats, c.Format) {
 		errs = append(errs, conffile.At("format", "%q is not a format: one of %s", c.Format, strings.Join(Formats, ", ")))
@@ -86,17 +83,15 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Framing != "" && !slices.Contains(Framings, c.Framing):
 		errs = append(errs, conffile.At("framing", "%q is not a framing: one of %s", c.Framing, strings.Join(Framings, ", ")))
-	case c.Framing != "" && t.network == "udp":
-		errs = append(errs, conffile.At("framing", "UDP has no framing, a datagram is a message: leave it out"))
-	case c.Framing != "" && strings.HasPrefix(t.network, "relp"):
-		errs = append(errs, conffile.At("framing", "RELP has frames of its own: leave it out"))
+	case c.Framing != "" && err == nil && !slices.ContainsFunc(targets, target.stream):
+		errs = append(errs, conffile.At("framing", "%s has no framing, its messages stay apart by themselves: leave it out", targets[0].network))
 	}
-	if t.secure() {
-		if _, err := c.TLS.load(t.host); err != nil {
+	if i := slices.IndexFunc(targets, target.secure); i >= 0 {
+		if _, err := c.TLS.load(targets[i].host); err != nil {
 			errs = append(errs, conffile.In("tls", err))
 		}
 	} else if err == nil && c.TLS != (TLSConfig{}) {
-		errs = append(errs, conffile.At("tls", "the target %q does not use TLS: write tls:// or relp+tls://, or leave this out", c.Target))
+		errs = append(errs, conffile.At("tls", "the target %q does not use TLS: write tls:// or relp+tls://, or leave this out", c.Destination()))
 	}
 	if !slices.Contains(Facilities, c.Facility) {
 		errs = append(errs, conffile.At("facility", "%q is not a facility: one of %s", c.Facility, strings.Join(Facilities, ", ")))
@@ -107,56 +102,11 @@ func (c *Config) Validate() error {
 	if c.MaxSize != 0 && (c.MaxSize < leastSize || c.MaxSize > largestSize) {
 		errs = append(errs, conffile.At("max_size", "%s is out of range: 480 to 64KiB", c.MaxSize))
 	}
-	if t.network == "udp" && c.MaxSize > largestUDP {
+	if slices.ContainsFunc(targets, target.udp) && c.MaxSize > largestUDP {
 		errs = append(errs, conffile.At("max_size", "%s is more than a UDP datagram holds: at most %d", c.MaxSize, largestUDP))
 	}
 	if c.Rate < 0 || c.Rate != c.Rate {
 		errs = append(errs, conffile.At("rate", "%v is not a rate: 0 is no limit, 1000 is a thousand per second", c.Rate))
 	}
 	return errors.Join(errs...)
-}
-
-// target is a parsed Config.Target.
-type target struct {
-	network string // one of transports
-	addr    string // host:port, or the path of the socket
-	host    string
-}
-
-// transports are the schemes of targets.
-var transports = []string{"udp", "tcp", "tls", "relp", "relp+tls", "unix"}
-
-func (t target) secure() bool { return t.network == "tls" || t.network == "relp+tls" }
-
-func parseTarget(s string) (target, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" {
-		return target{}, fmt.Errorf("%q is not a target: write it like udp://192.0.2.30:514, tcp://collector.example.org:601, tls://collector.example.org:6514 or unix:///dev/log", s)
-	}
-	if !slices.Contains(transports, u.Scheme) {
-		return target{}, fmt.Errorf("%q: %q is not a transport: one of %s", s, u.Scheme, strings.Join(transports, ", "))
-	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return target{}, fmt.Errorf("%q: only transport, host and port are expected", s)
-	}
-	if u.Scheme == "unix" {
-		if u.Host != "" || len(u.Path) > 107 {
-			return target{}, fmt.Errorf("%q: the socket is a path of at most 107 octets, written like unix:///dev/log", s)
-		}
-		return target{network: "unix", addr: u.Path}, nil
-	}
-	if strings.Trim(u.Path, "/") != "" {
-		return target{}, fmt.Errorf("%q: only transport, host and port are expected", s)
-	}
-	port := u.Port()
-	if port == "" {
-		return target{}, fmt.Errorf("%q has no port: 514 for UDP, 601 for TCP, 6514 for TLS, 2514 for RELP are usual", s)
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return target{}, fmt.Errorf("%q: the port is not from 1 to 65535", s)
-	}
-	if u.Hostname() == "" {
-		return target{}, fmt.Errorf("%q has no host", s)
-	}
-	return target{u.Scheme, net.JoinHostPort(u.Hostname(), port), u.Hostname()}, nil
 }

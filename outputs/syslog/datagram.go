@@ -19,6 +19,8 @@ const (
 	resolveEvery = 5 * time.Minute
 	// refusalTime is how long after a datagram a refusal may come and be about it.
 	refusalTime = 2 * time.Second
+	// refusalMost bounds what is kept to be sent again.
+	refusalMost = 4096
 )
 
 // datagramLink sends a datagram per message over UDP (RFC 5426) or a unix datagram socket. A UDP socket is connected,
@@ -34,46 +36,63 @@ type datagramLink struct {
 }
 
 func (l *datagramLink) send(ctx context.Context, batch []outputs.Message) (int, error) {
+	if err := l.look(); err != nil {
+		return 0, err
+	}
+	if len(batch)+len(l.again) == 0 {
+		return 0, nil
+	}
 	if err := l.open(ctx); err != nil {
 		return 0, err
 	}
-	if err := l.conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+	conn := l.conn
+	if err := conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
 		return 0, l.failed(err)
 	}
 	// Only unix sockets can block; ctx ends that.
-	stop := context.AfterFunc(ctx, func() { l.conn.SetWriteDeadline(time.Unix(1, 0)) }) //nolint:errcheck // ends the write
+	stop := context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) }) //nolint:errcheck // ends the write
 	defer stop()
+	sent := make([][]byte, 0, len(l.again)+len(batch))
 	for _, d := range l.again {
-		if _, err := l.conn.Write(d); err != nil {
+		if _, err := conn.Write(d); err != nil {
 			return 0, l.failed(err)
 		}
+		sent = append(sent, d)
 	}
 	for i := range batch {
 		if ctx.Err() != nil {
 			return i, ctx.Err()
 		}
-		if _, err := l.conn.Write(batch[i].Data); err != nil {
+		if _, err := conn.Write(batch[i].Data); err != nil {
 			if errors.Is(err, syscall.EMSGSIZE) {
+				l.last, l.lastAt, l.again = sent, time.Now(), nil
 				return i, fmt.Errorf("%w: message of %d octets is too large for %s", outputs.ErrPermanent, len(batch[i].Data), l.network)
 			}
 			if l.network == "udp" && errors.Is(err, syscall.ECONNREFUSED) {
-				if len(l.again) == 0 && time.Since(l.lastAt) < refusalTime {
-					l.again = l.last
-				}
-				i = 0
+				i = 0 // which of those before it was refused is not known
 			}
 			return i, l.failed(err)
 		}
+		sent = append(sent, batch[i].Data)
 	}
-	sent := make([][]byte, len(batch))
-	for i := range batch {
-		sent[i] = batch[i].Data
-	}
-	if err := pendingError(l.conn); l.network == "udp" && err != nil {
-		return 0, l.failed(err)
+	if l.network == "udp" {
+		if err := pendingError(l.conn); err != nil {
+			return 0, l.failed(err)
+		}
 	}
 	l.last, l.lastAt, l.again = sent, time.Now(), nil
 	return len(batch), nil
+}
+
+// look notices that what was sent last has been refused.
+func (l *datagramLink) look() error {
+	if l.network != "udp" || l.conn == nil {
+		return nil
+	}
+	if err := pendingError(l.conn); err != nil {
+		return l.failed(err)
+	}
+	return nil
 }
 
 func (l *datagramLink) open(ctx context.Context) error {
@@ -100,6 +119,11 @@ func (l *datagramLink) open(ctx context.Context) error {
 func (l *datagramLink) failed(err error) error {
 	cerr := l.conn.Close()
 	l.conn = nil
+	if errors.Is(err, syscall.ECONNREFUSED) && l.network == "udp" && time.Since(l.lastAt) < refusalTime {
+		l.again = append(l.again, l.last...)
+		l.again = l.again[max(0, len(l.again)-refusalMost):]
+	}
+	l.last = nil
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("syslog collector %s refuses datagrams: nothing listens there", l.addr)
@@ -109,9 +133,22 @@ func (l *datagramLink) failed(err error) error {
 	return fmt.Errorf("send to syslog collector: %w", errors.Join(err, cerr))
 }
 
+func (l *datagramLink) unsettled() bool {
+	return len(l.again) > 0 || l.network == "udp" && len(l.last) > 0 && time.Since(l.lastAt) < refusalTime
+}
+
+func (l *datagramLink) unsure() [][]byte {
+	l.look() //nolint:errcheck // what it finds is in again
+	data := l.again
+	l.again = nil
+	return data
+}
+
 func (l *datagramLink) close() error {
 	if l.conn == nil {
 		return nil
 	}
-	return l.conn.Close()
+	conn := l.conn
+	l.conn, l.last = nil, nil
+	return conn.Close()
 }

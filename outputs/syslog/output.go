@@ -34,23 +34,33 @@ type Env struct {
 	Log     *slog.Logger
 }
 
-// Output is one collector.
+// Output is one collector, or a list of them of which one is used.
 type Output struct {
 	enc  encoder
-	link link
+	link *keeper
 }
 
-// link is a transport. Only one call at a time.
-type link interface {
+// sender takes messages. Only one call at a time.
+type sender interface {
+	// send delivers the batch, after what has to be sent again; an empty batch is for that alone.
 	send(ctx context.Context, batch []outputs.Message) (int, error)
+	// unsettled reports whether something that counted as sent has to be sent again or may have to be.
+	unsettled() bool
 	close() error
+}
+
+// link is a transport to one collector. After close it may be opened again.
+type link interface {
+	sender
+	open(ctx context.Context) error // connects, unless it is connected
+	unsure() [][]byte               // takes over what has to be sent again
 }
 
 var _ outputs.Output = (*Output)(nil)
 
 // New returns an output for a validated configuration. It connects at the first Send.
 func New(cfg Config, env Env) (*Output, error) {
-	t, err := parseTarget(cfg.Target)
+	targets, err := cfg.targets()
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +72,7 @@ func New(cfg Config, env Env) (*Output, error) {
 		return nil, err
 	}
 	o := &Output{enc: encoder{
-		facility: max(0, slices.Index(Facilities, cfg.Facility)), app: cfg.AppName, bom: cfg.BOM, maxSize: cfg.size(t.network),
+		facility: max(0, slices.Index(Facilities, cfg.Facility)), app: cfg.AppName, bom: cfg.BOM, maxSize: cfg.size(targets),
 		eventID: "gluster@" + pen, ownID: "trapgw@" + pen, zone: time.Local, form: (*encoder).rfc5424,
 		origin: string(param(param(param(nil, "enterpriseId", pen), "software", "gluster-trapgw"), "swVersion", limit(env.Version, 32))),
 	}}
@@ -72,27 +82,35 @@ func New(cfg Config, env Env) (*Output, error) {
 	case "json":
 		o.enc.form = (*encoder).json
 	}
-	lines := cfg.Framing == "lf" || cfg.Framing == "" && cfg.Format == "json"
-	stream := &streamLink{target: cfg.Target, lines: lines, log: env.Log}
-	plain := func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", t.addr) }
-	secure := &tlsDialer{files: cfg.TLS, addr: t.addr, host: t.host, log: env.Log}
-	switch t.network {
-	case "udp":
-		o.link = &datagramLink{network: "udp", addr: t.addr}
-	case "unix":
-		o.link = &unixLink{path: t.addr, lines: lines, log: env.Log}
-	case "tls":
-		stream.dial, stream.settle = secure.dial, settleTime
-		o.link = stream
-	case "relp":
-		o.link = &relpLink{dial: plain}
-	case "relp+tls":
-		o.link = &relpLink{dial: secure.dial}
-	default:
-		stream.dial = plain
-		o.link = stream
+	list := &failoverLink{every: returnEvery, log: env.Log}
+	for _, t := range targets {
+		list.links, list.names = append(list.links, newLink(cfg, t, env.Log)), append(list.names, t.text)
+	}
+	o.link = newKeeper(list)
+	if len(list.links) == 1 {
+		o.link = newKeeper(list.links[0])
 	}
 	return o, nil
+}
+
+func newLink(cfg Config, t target, log *slog.Logger) link {
+	lines := cfg.Framing == "lf" || cfg.Framing == "" && (cfg.Format == "json" || t.network == "unix")
+	plain := func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", t.addr) }
+	secure := &tlsDialer{files: cfg.TLS, addr: t.addr, host: t.host, log: log}
+	switch t.network {
+	case "udp":
+		return &datagramLink{network: "udp", addr: t.addr}
+	case "unix":
+		return &unixLink{path: t.addr, lines: lines, log: log}
+	case "tls":
+		return &streamLink{target: t.text, lines: lines, log: log, dial: secure.dial, settle: settleTime}
+	case "relp":
+		return &relpLink{dial: plain}
+	case "relp+tls":
+		return &relpLink{dial: secure.dial}
+	default:
+		return &streamLink{target: t.text, lines: lines, log: log, dial: plain}
+	}
 }
 
 // enterprise is the private enterprise number in an OID root.

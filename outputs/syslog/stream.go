@@ -53,13 +53,12 @@ type acked struct {
 }
 
 func (l *streamLink) send(ctx context.Context, batch []outputs.Message) (int, error) {
-	if l.conn != nil && l.conn.ended() {
-		l.drop()
+	l.look()
+	if len(batch)+len(l.again) == 0 {
+		return 0, nil
 	}
-	if l.conn == nil {
-		if err := l.connect(ctx); err != nil {
-			return 0, err
-		}
+	if err := l.open(ctx); err != nil {
+		return 0, err
 	}
 	data := make([][]byte, 0, len(l.again)+len(batch))
 	data = append(data, l.again...)
@@ -79,7 +78,18 @@ func (l *streamLink) send(ctx context.Context, batch []outputs.Message) (int, er
 	return len(batch), nil
 }
 
-func (l *streamLink) connect(ctx context.Context) error {
+// look notices that the collector has gone.
+func (l *streamLink) look() {
+	if l.conn != nil && l.conn.ended() {
+		l.drop()
+	}
+}
+
+func (l *streamLink) open(ctx context.Context) error {
+	l.look()
+	if l.conn != nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	c, err := l.dial(ctx)
@@ -120,7 +130,8 @@ func (l *streamLink) frame(b []byte, data [][]byte) []byte {
 
 // write writes the buffer and waits until the other side has it.
 func (l *streamLink) write(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { l.conn.SetWriteDeadline(time.Unix(1, 0)) }) //nolint:errcheck // ends the write
+	conn := l.conn
+	stop := context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) }) //nolint:errcheck // ends the write
 	defer stop()
 	for from := 0; from < len(l.buf); from += chunk {
 		if err := l.conn.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
@@ -206,16 +217,30 @@ func (l *streamLink) drop() {
 		}
 	}
 	l.recent, l.size = nil, 0
-	l.conn.Close() //nolint:errcheck // it is broken already
+	closeNow(l.conn.Conn)
 	l.conn = nil
+}
+
+func (l *streamLink) unsettled() bool {
+	n := len(l.recent)
+	return len(l.again) > 0 || l.conn != nil && n > 0 && time.Since(l.recent[n-1].at) < recallTime+lookEvery
+}
+
+func (l *streamLink) unsure() [][]byte {
+	l.look()
+	data := l.again
+	l.again = nil
+	return data
 }
 
 func (l *streamLink) close() error {
 	if l.conn == nil {
 		return nil
 	}
-	err := l.conn.Close()
-	if l.conn.ended() {
+	conn := l.conn
+	l.conn, l.recent, l.size = nil, nil, 0
+	err := conn.Close()
+	if conn.ended() {
 		return nil // the peer was first: closing finds nothing to do
 	}
 	return err

@@ -88,7 +88,7 @@ func TestTLSFilesAreReadAgain(t *testing.T) {
 	a := syslogtest.NewAuthority(t)
 	p := tlsPeer(t, a)
 	cfg := tlsConfig(p.ln.Addr().String(), a, "gateway")
-	o := newOutput(t, cfg)
+	o := newQuietOutput(t, cfg)
 	serial := func(first int) string {
 		t.Helper()
 		seen := make(chan string)

@@ -21,26 +21,46 @@ type unixLink struct {
 	link link
 }
 
-func (l *unixLink) send(ctx context.Context, batch []outputs.Message) (int, error) {
-	if l.link == nil {
-		c, err := net.Dial("unixgram", l.path)
-		switch {
-		case err == nil:
-			l.link = &datagramLink{network: "unixgram", addr: l.path, conn: c}
-		case errors.Is(err, syscall.EPROTOTYPE):
-			l.link = &streamLink{target: l.path, lines: l.lines, log: l.log, dial: func(ctx context.Context) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "unix", l.path)
-			}}
-		default:
-			return 0, fmt.Errorf("connect to syslog socket: %w", err)
-		}
+func (l *unixLink) open(ctx context.Context) error {
+	if l.link != nil {
+		return l.link.open(ctx)
 	}
-	n, err := l.link.send(ctx, batch)
-	if errors.Is(err, syscall.EPROTOTYPE) {
-		err = errors.Join(err, l.close()) // replaced by one of the other kind: look again
+	c, err := net.Dial("unixgram", l.path)
+	switch {
+	case err == nil:
+		l.link = &datagramLink{network: "unixgram", addr: l.path, conn: c}
+	case errors.Is(err, syscall.EPROTOTYPE):
+		l.link = &streamLink{target: l.path, lines: l.lines, log: l.log, dial: func(ctx context.Context) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", l.path)
+		}}
+	default:
+		return fmt.Errorf("connect to syslog socket: %w", err)
+	}
+	return l.link.open(ctx)
+}
+
+func (l *unixLink) send(ctx context.Context, batch []outputs.Message) (int, error) {
+	n, err := 0, error(nil)
+	if l.link == nil && len(batch) > 0 {
+		err = l.open(ctx)
+	}
+	if err == nil && l.link != nil {
+		n, err = l.link.send(ctx, batch)
+	}
+	if errors.Is(err, syscall.EPROTOTYPE) && l.link != nil {
+		l.link.close() //nolint:errcheck // replaced by one of the other kind: look again
 		l.link = nil
 	}
 	return n, err
+}
+
+func (l *unixLink) unsettled() bool { return l.link != nil && l.link.unsettled() }
+
+func (l *unixLink) unsure() [][]byte {
+	if l.link == nil {
+		return nil
+	}
+	return l.link.unsure()
 }
 
 func (l *unixLink) close() error {
