@@ -283,8 +283,9 @@ func TestAlarmsAgeWithoutRecords(t *testing.T) {
 	}
 }
 
-// A gateway is killed while two alarms are active; the commands show them, and after the start only the clear is sent.
-func TestAlarmsCommands(t *testing.T) {
+// collector runs a syslog receiver and returns its address and what waits for its next line.
+func collector(t *testing.T) (addr string, heard func() string) {
+	t.Helper()
 	cfg, err := loadConfig("")
 	if err != nil {
 		t.Fatal(err)
@@ -300,7 +301,7 @@ func TestAlarmsCommands(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	heard := func() string {
+	return r.lines.TCPAddr(), func() string {
 		select {
 		case m := <-lines:
 			return m.Raw
@@ -309,7 +310,12 @@ func TestAlarmsCommands(t *testing.T) {
 			return ""
 		}
 	}
-	d := newDaemon(t, fmt.Sprintf("outputs:\n  - {name: siem, syslog: {target: \"tcp://%s\"}}\n", r.lines.TCPAddr()))
+}
+
+// A gateway is killed while two alarms are active; the commands show them, and after the start only the clear is sent.
+func TestAlarmsCommands(t *testing.T) {
+	addr, heard := collector(t)
+	d := newDaemon(t, fmt.Sprintf("outputs:\n  - {name: siem, syslog: {target: \"tcp://%s\"}}\n", addr))
 	d.start()
 	down := `{"event":"BRICK_DISCONNECTED","ts":1795388400,"nodeid":"1a6111b8-4f13-4c02-9739-2c473e398b41","message":{"peer":"gfs2","volume":"gv0","brick":"/b/1"}}`
 	peer := `{"event":"PEER_DISCONNECT","ts":1795388400,"nodeid":null,"message":{"peer":"gfs3","uuid":"d99d4578-93c0-410b-9d94-278198626ce6","state":"x"}}`
@@ -368,6 +374,33 @@ func TestAlarmsCommands(t *testing.T) {
 	}
 	out, err := program("history", "--config", d.file).Output()
 	if err != nil || strings.Count(string(out), "siem: repeat") != 2 || strings.Count(string(out), "siem: held") != 1 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// The running program says by itself that an alarm is too old.
+func TestServeSpeaksWithoutRecords(t *testing.T) {
+	addr, heard := collector(t)
+	d := newDaemon(t, fmt.Sprintf("alarms: {class_age: {brick: 2s}}\noutputs:\n  - {name: siem, syslog: {target: \"tcp://%s\"}}\n", addr))
+	d.start()
+	body := `{"event":"BRICK_DISCONNECTED","ts":1795388400,"nodeid":null,"message":{"peer":"gfs2","volume":"gv0","brick":"/b/1"}}`
+	for _, want := range []string{"Brick gfs2:/b/1 of volume gv0 is down", "not reported again for 2s"} {
+		if status := d.post(http.DefaultClient, []byte(body)); status != 200 {
+			t.Fatal(status)
+		}
+		if line := heard(); !strings.Contains(line, want) {
+			t.Errorf("got %s, want %q", line, want)
+		}
+	}
+	if err := d.end(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	out, err := program("history", "--config", d.file).Output()
+	if err != nil || strings.Count(string(out), "siem: sent") != 1 || strings.Count(string(out), "siem: repeat") != 1 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = program("alarms", "list", "--config", d.file, "--json").Output()
+	if err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
