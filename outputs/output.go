@@ -68,7 +68,7 @@ const (
 // Next blocks until at least one item lies after the last one returned, and returns at most max, in order. After
 // a restart it begins after the committed cursor.
 // Commit durably moves the cursor past the given items, which are the oldest not yet committed, in order, and
-// records their outcomes.
+// records their outcomes; of an Extra item it saves only what State says.
 type Log interface {
 	Next(ctx context.Context, max int) ([]Item, error)
 	Commit(ctx context.Context, done []Item) error
