@@ -67,6 +67,9 @@ func (t *Table) schedule(a *alarm) {
 
 // Due returns when Advance may have something to say; zero when nothing is planned.
 func (t *Table) Due() time.Time {
+	if t.review {
+		return stamp(1) // at once
+	}
 	if len(t.agenda) == 0 {
 		return time.Time{}
 	}

@@ -127,6 +127,38 @@ func TestRestartWithOtherNames(t *testing.T) {
 	}
 }
 
+// What was kept back comes out when the configuration has no reason for it any more.
+func TestRestartWithoutCauses(t *testing.T) {
+	tr := newTranslator(t, testNodes)
+	s := &store{rows: map[string][]byte{}}
+	peer := `{"event":"PEER_DISCONNECT","nodeid":"c6ad9be2-5ce9-46e0-9574-6917a91bcfb6","message":{"peer":"gfs2","uuid":"1a6111b8-4f13-4c02-9739-2c473e398b41"}}`
+	heard, _ := run(t, s, tr, DefaultConfig(), inputs(t, tr, []line{{Event: []byte(peer)}, {Event: []byte(brickBody("BRICK_DISCONNECTED", 1))}}), -1)
+	if len(heard) != 1 {
+		t.Fatalf("heard %q", heard)
+	}
+	cfg := DefaultConfig()
+	cfg.PeerHides = false
+	table := s.open(t, tr, cfg)
+	now := storyBegin.Add(time.Hour)
+	for range 2 {
+		due := table.Due()
+		if due.IsZero() {
+			t.Fatal("nothing is planned")
+		}
+		if due.After(now) {
+			now = due
+		}
+		for _, st := range table.Advance(nil, now) {
+			if st.Notification != nil {
+				heard = append(heard, heardOf(st.Notification))
+			}
+		}
+	}
+	if len(heard) != 2 || !strings.Contains(heard[1], "raise critical brick brick/gfs2:/bricks/brick1") {
+		t.Errorf("heard %q", heard)
+	}
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	table := New(DefaultConfig(), newTranslator(t, nil))
 	if err := table.Restore("throttle/x", []byte("?")); err != nil {
