@@ -20,6 +20,10 @@ type SQLite struct {
 	lock *os.File
 	w    *writer
 
+	// turn is held by whoever writes: the goroutine of Run, or one that found nobody before it and so does its own
+	// writing, which saves a lone append the way to another goroutine and back. Locked before mu.
+	turn sync.Mutex
+
 	mu      sync.Mutex // guards the fields below
 	pending []*request // what the writer takes next
 	running bool
@@ -111,8 +115,11 @@ func (q *SQLite) do(ctx context.Context, req *request) error {
 		return ErrClosed
 	}
 	q.pending = append(q.pending, req)
+	alone := q.running && len(q.pending) == 1
 	q.mu.Unlock()
-	q.poke()
+	if !alone || !q.writeOwn() {
+		q.poke()
+	}
 	select {
 	case <-req.done:
 		return req.err
@@ -129,6 +136,20 @@ func (q *SQLite) do(ctx context.Context, req *request) error {
 	q.mu.Unlock()
 	<-req.done
 	return req.err
+}
+
+// writeOwn does one round of writing unless somebody else is at it, and leaves what remains to the goroutine of Run.
+func (q *SQLite) writeOwn() bool {
+	if !q.turn.TryLock() {
+		return false
+	}
+	q.w.round()
+	more := q.w.checkpointDue()
+	q.turn.Unlock()
+	if more || q.waiting() {
+		q.poke()
+	}
+	return true
 }
 
 func (q *SQLite) poke() {

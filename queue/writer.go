@@ -20,7 +20,8 @@ const (
 	tick            = time.Second
 )
 
-// writer owns the only connection that writes. All its methods run in the goroutine of Run, or before and after it.
+// writer owns the only connection that writes. Its methods are called by whoever has the turn (SQLite.turn), and before
+// and after Run.
 type writer struct {
 	q    *SQLite
 	cfg  Config
@@ -35,6 +36,7 @@ type writer struct {
 	savedFirst uint64
 	stale      bool // a failed transaction left the fields above unsure
 	scratch    []byte
+	batch      []*request
 
 	trim      trimmer
 	walFrames int64 // upper estimate since the log started over
@@ -156,23 +158,21 @@ func deliveredTo(c *sqlite.Conn) (names []string, err error) {
 func (w *writer) loop() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	var batch []*request
 	for {
-		var closing bool
-		if batch, closing = w.q.take(batch); len(batch) > 0 {
-			w.write(batch)
-			for i, req := range batch {
-				batch[i] = nil
-				req.done <- struct{}{}
-			}
-			if w.conn != nil && w.walFrames*pageSize >= w.cfg.walBytes() {
-				w.checkpoint()
-			}
+		w.q.turn.Lock()
+		n, closing := w.round()
+		if w.checkpointDue() {
+			w.checkpoint()
+		}
+		if n == 0 && closing {
+			w.endEpisodes(true)
+		}
+		w.q.turn.Unlock()
+		switch {
+		case n > 0:
 			runtime.Gosched() // lets those just answered come back with their next record: fewer, fuller commits
 			continue
-		}
-		if closing {
-			w.endEpisodes(true)
+		case closing:
 			return
 		}
 		select {
@@ -180,10 +180,29 @@ func (w *writer) loop() {
 			continue
 		case <-ticker.C:
 		}
+		w.q.turn.Lock()
 		w.endEpisodes(false)
 		for !w.q.waiting() && w.tidy() {
 		}
+		w.q.turn.Unlock()
 	}
+}
+
+// round does everything that waits, in one transaction, and answers. It returns how much that was and whether the
+// queue is closing.
+func (w *writer) round() (n int, closing bool) {
+	if w.batch, closing = w.q.take(w.batch); len(w.batch) > 0 {
+		w.write(w.batch)
+		for i, req := range w.batch {
+			w.batch[i] = nil
+			req.done <- struct{}{}
+		}
+	}
+	return len(w.batch), closing
+}
+
+func (w *writer) checkpointDue() bool {
+	return w.conn != nil && w.walFrames*pageSize >= w.cfg.walBytes()
 }
 
 // write commits the batch, repairing the file once when it is malformed.

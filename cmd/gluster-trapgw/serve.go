@@ -4,7 +4,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
@@ -51,13 +50,8 @@ func serveCommand() *cli.Command {
 	}
 }
 
-// tune sets what the Go runtime cannot know; the usual environment variables overrule it.
+// tune sets what the Go runtime cannot know; GOGC in the environment overrules it.
 func tune() {
-	// The queue's writer spends its time in fsync and holds a processor meanwhile: two more than there are cores made 64
-	// connections 8 % faster on 2 cores, where a third of the processors would otherwise wait for the disk.
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
-	}
 	// The heap is a few MiB, and collecting it at every doubling took a sixth of the time of draining a backlog.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
