@@ -80,7 +80,7 @@ func run(ctx context.Context, rounds int, scale float64, only string) error {
 		run  func() error
 	}{
 		{"ingest", b.ingest}, {"serial", b.serial}, {"end-to-end", b.endToEnd},
-		{"drain-snmp", b.drainSNMP}, {"drain-syslog", b.drainSyslog}, {"memory", b.memory},
+		{"drain-snmp", b.drainSNMP}, {"drain-syslog", b.drainSyslog}, {"encoders", b.encoders}, {"memory", b.memory},
 	} {
 		if !strings.Contains(figure.name, only) {
 			continue
