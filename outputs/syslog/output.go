@@ -1,17 +1,19 @@
 // Package syslog sends notifications as RFC 5424 messages, or as RFC 3164 or JSON for collectors that want those, over
-// UDP, TCP, TLS, RELP or a unix socket, and has a small receiver for trying things (Listen).
+// UDP, TCP, TLS, RELP or a unix socket, to one collector or to the first of a list that answers. It has a small receiver
+// for trying things too (Listen). What a transport can promise:
 //
-// What a transport can promise. UDP: nothing; a refusal by the receiver's host is noticed and the messages before it
-// repeated. TCP and TLS: a message counts as sent when the receiver's host has acknowledged it; a batch during which the
-// connection breaks is sent again whole, and so is what was acknowledged in the two seconds before the receiver died
-// without reading it (4 MiB at most, and only by the process that sent it), so some may arrive twice. What the receiver
-// had read and not yet stored when it died is lost, and no sender can know. RELP: a message counts as sent when the
-// receiver itself has acknowledged it, so none is lost as long as the receiver keeps what it acknowledges; what was on
-// its way when a session broke, 128 messages at most, may arrive twice. Unix sockets: the same as TCP for a stream,
-// where sent means read; a datagram is in the receiver's queue and goes when the receiver does. Only Linux tells what
-// is acknowledged; elsewhere sent means written.
+//   - RELP: sent means that the collector itself has acknowledged it. Nothing is lost as long as the collector keeps what
+//     it acknowledges (rsyslog: a queue on disk, or queue.type="Direct"); what was on its way when a session broke, 128
+//     messages at most, may come twice.
+//   - TCP and TLS: sent means that the collector's host has acknowledged it. A batch during which the connection breaks is
+//     sent again whole, and so is what was acknowledged in the half second before the collector's end, or two seconds when
+//     its kernel says that not all was read; so messages come twice then, with the same id. Lost is what a collector
+//     loses that it had read longer ago, or that was to be repeated when the gateway died too (4 MiB at most).
+//   - Unix stream: as TCP, and sent means read. Unix datagram: sent means that it is in the collector's queue.
+//   - UDP: nothing. A refusal by the collector's host is noticed, and the messages just before it are repeated.
 //
-// The messages are built by our own appender; the strict parser of go-syslog reads them back in the tests and in Listen.
+// Only Linux tells what is acknowledged; elsewhere sent means written. The messages are built by our own appender; the
+// strict parser of go-syslog reads them back in the tests and in Listen.
 package syslog
 
 import (

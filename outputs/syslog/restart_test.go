@@ -55,37 +55,45 @@ func (l *steadyLog) progress() (next, done int) {
 // A worker sends without a pause while the collector is stopped, killed and started again; afterwards it is counted what
 // is missing. A collector that is stopped in good order must have everything. One that is killed takes with it what it
 // had read and not written, so there only what came after is demanded; but over RELP nothing may be missing.
-func TestRsyslogRestartedUnderLoad(t *testing.T) {
+func TestCollectorRestartedUnderLoad(t *testing.T) {
 	a := syslogtest.NewAuthority(t)
 	for _, transport := range []struct {
 		name  string
 		acked bool // a killed collector loses nothing
-		start func(t testing.TB) (*syslogtest.Rsyslog, Config)
+		start func(t testing.TB) (*syslogtest.Collector, Config)
 	}{
-		{"tcp", false, func(t testing.TB) (*syslogtest.Rsyslog, Config) {
+		{"rsyslog tcp", false, func(t testing.TB) (*syslogtest.Collector, Config) {
 			r := syslogtest.Start(t)
 			return r, config("tcp://" + r.TCP)
 		}},
-		{"tls", false, func(t testing.TB) (*syslogtest.Rsyslog, Config) {
+		{"rsyslog tls", false, func(t testing.TB) (*syslogtest.Collector, Config) {
 			r := syslogtest.StartTLS(t, a, "gateway")
 			return r, tlsConfig(r.TLS, a, "gateway")
 		}},
-		{"relp", true, func(t testing.TB) (*syslogtest.Rsyslog, Config) {
+		{"rsyslog relp", true, func(t testing.TB) (*syslogtest.Collector, Config) {
 			r := syslogtest.StartRELP(t, nil, "")
 			return r, config("relp://" + r.RELP)
 		}},
-		{"relp+tls", true, func(t testing.TB) (*syslogtest.Rsyslog, Config) {
+		{"rsyslog relp+tls", true, func(t testing.TB) (*syslogtest.Collector, Config) {
 			r := syslogtest.StartRELP(t, a, "gateway")
 			return r, relpConfig(r.RELPTLS, a, "gateway")
+		}},
+		{"syslog-ng tcp", false, func(t testing.TB) (*syslogtest.Collector, Config) {
+			r := syslogtest.StartSyslogNG(t, a)
+			return r, config("tcp://" + r.TCP)
+		}},
+		{"syslog-ng tls", false, func(t testing.TB) (*syslogtest.Collector, Config) {
+			r := syslogtest.StartSyslogNG(t, a)
+			return r, tlsConfig(r.TLS, a, "gateway")
 		}},
 	} {
 		for _, end := range []struct {
 			name string
-			end  func(*syslogtest.Rsyslog)
+			end  func(*syslogtest.Collector)
 			lose bool
 		}{
-			{"stopped", (*syslogtest.Rsyslog).Stop, false},
-			{"killed", (*syslogtest.Rsyslog).Kill, !transport.acked},
+			{"stopped", (*syslogtest.Collector).Stop, false},
+			{"killed", (*syslogtest.Collector).Kill, !transport.acked},
 		} {
 			t.Run(transport.name+" "+end.name, func(t *testing.T) {
 				r, cfg := transport.start(t)

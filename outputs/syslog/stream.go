@@ -23,14 +23,18 @@ const (
 	// recallTime and recallSize bound what is sent again after a collector went away without reading all that its host
 	// had acknowledged. The size is about what a kernel holds for a process that does not read.
 	recallTime, recallSize = 2 * time.Second, 4 << 20
+	// recallRead is the same for a collector that went away after it had read all: it is how long that may take from
+	// reading a message to storing it. syslog-ng loses what it holds even when it is stopped in good order.
+	recallRead = 500 * time.Millisecond
 )
 
 // streamLink sends frames over TCP, TLS or a unix stream socket, a batch with one write.
 //
 // A write that worked only means that our kernel has the octets. So send returns when the collector's host has
 // acknowledged all of them, and a batch during which the connection breaks is sent again whole. What is acknowledged
-// may still be unread when the collector dies; its host then resets the connection (RFC 1122 section 4.2.2.13), and
-// what was acknowledged shortly before is sent again too, ahead of the next batch.
+// may still be unread when the collector dies; its host then resets the connection (RFC 1122 section 4.2.2.13). Or it
+// may be read and not stored; then nothing tells. So what was acknowledged shortly before the end is sent again too,
+// ahead of the next batch, without a reset only once.
 type streamLink struct {
 	target string
 	dial   func(ctx context.Context) (net.Conn, error)
@@ -47,9 +51,10 @@ type streamLink struct {
 
 // acked is a batch that the collector's host has acknowledged.
 type acked struct {
-	at   time.Time
-	data [][]byte
-	size int
+	at       time.Time
+	data     [][]byte
+	size     int
+	repeated bool
 }
 
 func (l *streamLink) send(ctx context.Context, batch []outputs.Message) (int, error) {
@@ -60,21 +65,23 @@ func (l *streamLink) send(ctx context.Context, batch []outputs.Message) (int, er
 	if err := l.open(ctx); err != nil {
 		return 0, err
 	}
-	data := make([][]byte, 0, len(l.again)+len(batch))
-	data = append(data, l.again...)
+	data := make([][]byte, 0, len(batch))
 	for i := range batch {
 		data = append(data, batch[i].Data)
 	}
-	l.buf = l.frame(l.buf[:0], data)
+	l.buf = l.frame(l.buf[:0], l.again)
+	old := len(l.buf)
+	l.buf = l.frame(l.buf, data)
 	if err := l.write(ctx); err != nil {
 		l.drop()
 		return 0, err
 	}
 	if len(l.again) > 0 {
 		l.log.Info("messages that the collector may not have read were sent again", "target", l.target, "messages", len(l.again))
+		l.remember(acked{time.Now(), l.again, old, true})
 		l.again = nil
 	}
-	l.remember(acked{time.Now(), data, len(l.buf)})
+	l.remember(acked{time.Now(), data, len(l.buf) - old, false})
 	return len(batch), nil
 }
 
@@ -209,9 +216,13 @@ func (l *streamLink) drop() {
 	case <-l.conn.gone:
 	case <-time.After(pollMax): // the reader may not have got to the reset that failed a write
 	}
-	if l.conn.ended() && !errors.Is(l.conn.err, io.EOF) {
+	if l.conn.ended() {
+		read, within := errors.Is(l.conn.err, io.EOF), recallTime
+		if read {
+			within = recallRead
+		}
 		for _, a := range l.recent {
-			if l.conn.at.Sub(a.at) <= recallTime {
+			if l.conn.at.Sub(a.at) <= within && !(read && a.repeated) {
 				l.again = append(l.again, a.data...)
 			}
 		}

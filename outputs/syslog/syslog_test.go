@@ -251,32 +251,6 @@ func ids(all []syslogtest.Message) map[string]int {
 	return m
 }
 
-func TestRsyslogReadsEveryField(t *testing.T) {
-	r := syslogtest.Start(t)
-	for name, addr := range map[string]string{"udp": r.UDP, "tcp": r.TCP} {
-		o := newOutput(t, config(name+"://"+addr))
-		m, err := o.Render(sample(), 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := len(r.Messages())
-		if n, err := o.Send(t.Context(), []outputs.Message{m}); n != 1 || err != nil {
-			t.Fatalf("%s: Send = %d, %v", name, n, err)
-		}
-		got := r.Wait(func(all []syslogtest.Message) bool { return len(all) > before })[before]
-		if got.PRI != "153" || got.Host != "gfs2" || got.App != "gluster" || got.MsgID != "BRICK_DISCONNECTED" ||
-			got.Msg != "Brick größer 日本 is down" || got.Timestamp != "2026-11-22T23:07:25Z" {
-			t.Errorf("%s: rsyslog read %+v", name, got)
-		}
-		if v := got.SD["gluster@32473"]["brick"]; v != `/b "1"]\` {
-			t.Errorf("%s: brick is %q", name, v)
-		}
-		if v := got.SD["alarm"]["perceivedSeverity"]; v != "critical" {
-			t.Errorf("%s: perceived severity is %q", name, v)
-		}
-	}
-}
-
 // A collector that is restarted in good order while messages flow loses none over TCP.
 func TestRsyslogRestartLosesNothing(t *testing.T) {
 	r := syslogtest.Start(t)
