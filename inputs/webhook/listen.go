@@ -25,7 +25,6 @@ type limits struct {
 	headerBytes int
 	header      time.Duration // for the request line and the headers, and for the TLS handshake
 	read        time.Duration // for the whole request
-	write       time.Duration // from the headers to the end of the answer, waiting for the disk included
 	idle        time.Duration
 	shutdown    time.Duration // for what is under way
 }
@@ -37,7 +36,6 @@ var defaultLimits = limits{
 	headerBytes: 16 << 10,
 	header:      10 * time.Second,
 	read:        30 * time.Second,
-	write:       2 * time.Minute,
 	idle:        2 * time.Minute,
 	shutdown:    10 * time.Second,
 }
