@@ -2,6 +2,7 @@ package syslog
 
 import (
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 // Every field and all structured data come out of real collectors as they were, by every transport.
 func TestCollectorsReadEveryField(t *testing.T) {
 	a := syslogtest.NewAuthority(t)
-	// A format other than RFC 5424 has tests of its own.
 	read := func(t *testing.T, r *syslogtest.Collector, cfg Config) {
 		t.Helper()
 		o := newOutput(t, cfg)
@@ -57,6 +57,7 @@ func TestCollectorsReadEveryField(t *testing.T) {
 			read(t, r, cfg)
 		})
 		t.Run("tls with client certificate", func(t *testing.T) { read(t, r, tlsConfig(r.TLS, a, "gateway")) })
+		t.Run("unix datagrams", func(t *testing.T) { read(t, r, config("unix://"+r.Unix)) })
 	})
 	t.Run("rsyslog RELP", func(t *testing.T) {
 		r := syslogtest.StartRELP(t, a, "gateway")
@@ -69,4 +70,21 @@ func TestCollectorsReadEveryField(t *testing.T) {
 		t.Run("tcp", func(t *testing.T) { read(t, r, config("tcp://"+r.TCP)) })
 		t.Run("tls with client certificate", func(t *testing.T) { read(t, r, tlsConfig(r.TLS, a, "gateway")) })
 	})
+}
+
+// The old format at /dev/log is read as a message of syslog(3).
+func TestRsyslogReadsDevLog(t *testing.T) {
+	r := syslogtest.Start(t)
+	for target, host := range map[string]string{"unix://" + r.DevLog: "", "udp://" + r.UDP: "gfs2"} {
+		cfg := config(target)
+		cfg.Format = "rfc3164"
+		o := newOutput(t, cfg)
+		before := len(r.Messages())
+		mustSend(t, o, batch(t, o, 7, 1))
+		got := r.Wait(func(all []syslogtest.Message) bool { return len(all) > before })[before]
+		if got.PRI != "153" || got.App != "gluster" || host != "" && got.Host != host || !strings.Contains(got.Msg, "BRICK_DISCONNECTED critical raise [id-7] Brick größer") ||
+			strings.Contains(got.Msg, "gfs2") != (host == "") {
+			t.Errorf("%s: rsyslog read %+v", target, got)
+		}
+	}
 }

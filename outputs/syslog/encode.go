@@ -25,6 +25,7 @@ type encoder struct {
 	origin   string // ready: software="..." swVersion="..." enterpriseId="..."
 	form     func(e *encoder, b []byte, n *translate.Notification, ord uint64, d detail) []byte
 	zone     *time.Location // of RFC 3164 timestamps
+	local    bool           // RFC 3164 for a unix socket
 }
 
 // Limits of RFC 5424 section 6.

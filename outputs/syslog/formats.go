@@ -17,10 +17,16 @@ func (e *encoder) rfc3164(b []byte, n *translate.Notification, _ uint64, d detai
 	b = strconv.AppendInt(b, int64(e.priority(n)), 10)
 	b = append(b, '>')
 	b = n.Time.In(e.zone).AppendFormat(b, "Jan _2 15:04:05 ")
-	b = appendName(b, n.Host(), d.limit(maxHost))
-	b = append(b, ' ')
+	if !e.local { // syslog(3) sends no host name, and what reads /dev/log would take it for the tag
+		b = appendName(b, n.Host(), d.limit(maxHost))
+		b = append(b, ' ')
+	}
 	b = append(b, e.app[:min(len(e.app), maxTag)]...)
 	b = append(b, ": "...)
+	if e.local {
+		b = appendName(b, n.Host(), d.limit(maxHost))
+		b = append(b, ' ')
+	}
 	b = appendName(b, n.Event, d.limit(maxHost))
 	b = append(b, ' ')
 	b = append(b, n.Severity.String()...)

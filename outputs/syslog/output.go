@@ -75,7 +75,7 @@ func New(cfg Config, env Env) (*Output, error) {
 	}
 	o := &Output{enc: encoder{
 		facility: max(0, slices.Index(Facilities, cfg.Facility)), app: cfg.AppName, bom: cfg.BOM, maxSize: cfg.size(targets),
-		eventID: "gluster@" + pen, ownID: "trapgw@" + pen, zone: time.Local, form: (*encoder).rfc5424,
+		eventID: "gluster@" + pen, ownID: "trapgw@" + pen, zone: time.Local, local: !slices.ContainsFunc(targets, target.remote), form: (*encoder).rfc5424,
 		origin: string(param(param(param(nil, "enterpriseId", pen), "software", "gluster-trapgw"), "swVersion", limit(env.Version, 32))),
 	}}
 	switch cfg.Format {

@@ -25,6 +25,7 @@ var transports = []string{"udp", "tcp", "tls", "relp", "relp+tls", "unix"}
 
 func (t target) udp() bool    { return t.network == "udp" }
 func (t target) secure() bool { return t.network == "tls" || t.network == "relp+tls" }
+func (t target) remote() bool { return t.network != "unix" }
 func (t target) stream() bool { return t.network == "tcp" || t.network == "tls" || t.network == "unix" }
 
 // targets parses target or targets and reports every mistake.

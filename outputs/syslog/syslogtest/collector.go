@@ -28,6 +28,8 @@ type Message struct {
 type Collector struct {
 	UDP, TCP string // addresses it listens at
 	TLS      string // only with an authority
+	Unix     string // of rsyslog: a datagram socket whose messages are parsed as those from the network
+	DevLog   string // of rsyslog: a datagram socket such as /dev/log
 	RELP     string // only after StartRELP
 	RELPTLS  string // only after StartRELP with an authority
 

@@ -36,6 +36,7 @@ func start(t testing.TB, a *Authority, client string, relp bool) *Collector {
 	t.Helper()
 	bin := mibtest.Tool(t, "rsyslogd")
 	r := newCollector(t, decodeRsyslog)
+	r.Unix, r.DevLog = filepath.Join(r.dir, "socket"), filepath.Join(r.dir, "devlog")
 	secure, input := "", ""
 	if relp {
 		r.RELP = freeAddr(t, "tcp")
@@ -58,7 +59,7 @@ module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.
 		input = fmt.Sprintf("input(type=\"imtcp\" address=\"127.0.0.1\" port=%q ruleset=\"r\")\n", port(r.TLS))
 	}
 	conf := secure + fmt.Sprintf(`global(workDirectory=%[1]q maxMessageSize="64k")
-module(load="imudp") module(load="imptcp") module(load="mmpstrucdata")
+module(load="imudp") module(load="imptcp") module(load="imuxsock" SysSock.Use="off") module(load="mmpstrucdata")
 template(name="j" type="list") {
   constant(value="{") property(outname="pri" name="pri" format="jsonf")
   constant(value=",") property(outname="timestamp" name="timereported" dateFormat="rfc3339" format="jsonf")
@@ -71,7 +72,9 @@ template(name="j" type="list") {
 ruleset(name="r") { action(type="mmpstrucdata" sd_name.lowercase="off") action(type="omfile" file="%[1]s/out" template="j" flushOnTXEnd="on" asyncWriting="off") }
 input(type="imudp" address="127.0.0.1" port="%[2]s" ruleset="r" rcvbufSize="8m")
 input(type="imptcp" address="127.0.0.1" port="%[3]s" ruleset="r")
-`, r.dir, port(r.UDP), port(r.TCP)) + input
+input(type="imuxsock" Socket=%[4]q useSpecialParser="off" parseHostname="on" ignoreTimestamp="off" ruleset="r")
+input(type="imuxsock" Socket=%[5]q ruleset="r")
+`, r.dir, port(r.UDP), port(r.TCP), r.Unix, r.DevLog) + input
 	return r.run(conf, func() *exec.Cmd {
 		return exec.Command(bin, "-n", "-f", filepath.Join(r.dir, "conf"), "-i", filepath.Join(r.dir, "pid"))
 	})
