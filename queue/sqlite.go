@@ -27,6 +27,7 @@ type SQLite struct {
 	mu      sync.Mutex // guards the fields below
 	pending []*request // what the writer takes next
 	running bool
+	lone    bool          // the last transaction was for one request: nobody else is likely to come for the next
 	closing bool          // nothing more is accepted
 	done    chan struct{} // closed when Run is over
 	durable uint64        // the newest record on disk
@@ -115,7 +116,7 @@ func (q *SQLite) do(ctx context.Context, req *request) error {
 		return ErrClosed
 	}
 	q.pending = append(q.pending, req)
-	alone := q.running && len(q.pending) == 1
+	alone := q.running && q.lone && len(q.pending) == 1
 	q.mu.Unlock()
 	if !alone || !q.writeOwn() {
 		q.poke()
@@ -278,6 +279,9 @@ func (q *SQLite) take(buf []*request) (batch []*request, closing bool) {
 			records, size = records+1, size+len(rec.Body)
 		}
 		n++
+	}
+	if n > 0 {
+		q.lone = n == 1
 	}
 	batch = append(buf[:0], q.pending[:n]...)
 	rest := copy(q.pending, q.pending[n:])
