@@ -233,8 +233,10 @@ func (l *streamLink) drop() {
 }
 
 func (l *streamLink) unsettled() bool {
-	n := len(l.recent)
-	return len(l.again) > 0 || l.conn != nil && n > 0 && time.Since(l.recent[n-1].at) < recallTime+lookEvery
+	if n := len(l.recent); n > 0 && time.Since(l.recent[n-1].at) > recallTime+lookEvery {
+		l.recent, l.size = nil, 0 // the collector lives: it will not be asked for
+	}
+	return len(l.again)+len(l.recent) > 0
 }
 
 func (l *streamLink) unsure() [][]byte {
