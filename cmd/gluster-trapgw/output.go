@@ -43,7 +43,7 @@ func (o *outputConfig) destination() string {
 	if o.SNMP != nil {
 		return "snmp " + o.SNMP.Target
 	}
-	return "syslog " + o.Syslog.Target
+	return "syslog " + o.Syslog.Destination()
 }
 
 // needsEngine reports whether any output sends v3 traps, for which the gateway's own SNMP engine is authoritative.
