@@ -13,6 +13,7 @@ type Received struct {
 	Time   time.Time // when it was received, UTC
 	Input  string    // name of the input, "webhook"
 	Remote string    // IP address of the sender without port; empty when unknown
+	Via    string    // tells the ways apart by which an input gets the same events: the URL that was posted to; may be empty
 	Body   []byte    // the accept function keeps it: the input must not use it again
 }
 
