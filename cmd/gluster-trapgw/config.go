@@ -12,6 +12,8 @@ import (
 
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
+	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventsd"
+	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventslog"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
 	"github.com/gluster-trapgw/gluster-trapgw/mibs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
@@ -24,6 +26,8 @@ import (
 // config is the configuration file. Each package owns the part that concerns it; this only nests them.
 type config struct {
 	Webhook    webhook.Config    `yaml:"webhook"`
+	Eventsd    eventsd.Config    `yaml:"eventsd"`
+	Eventslog  eventslog.Config  `yaml:"eventslog"`
 	StateDir   string            `yaml:"state_dir"`
 	Queue      queue.Config      `yaml:"queue"`
 	Cluster    translate.Cluster `yaml:"cluster"`
@@ -57,6 +61,7 @@ type logConfig struct {
 func defaultConfig() *config {
 	return &config{
 		Webhook:  webhook.DefaultConfig(),
+		Eventsd:  eventsd.DefaultConfig(),
 		StateDir: "/var/lib/gluster-trapgw",
 		Queue:    queue.DefaultConfig(),
 		MIB:      mibConfig{OIDRoot: mibs.DefaultRoot},
@@ -151,6 +156,8 @@ func (c *config) validate() error {
 	var errs []error
 	add := func(path string, err error) { errs = append(errs, conffile.In(path, err)) }
 	add("webhook", c.Webhook.Validate())
+	add("eventsd", c.Eventsd.Validate())
+	add("eventslog", c.Eventslog.Validate())
 	add("queue", c.Queue.Validate())
 	add("cluster", c.Cluster.Validate())
 	add("alarms", c.Alarms.Validate())

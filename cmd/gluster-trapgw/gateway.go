@@ -24,6 +24,7 @@ type gateway struct {
 	log      *slog.Logger
 	queue    *queue.SQLite
 	webhook  *webhook.Input
+	node     *nodeInputs
 	resolver *resolver
 	workers  []*outputs.Worker
 	tables   []*alarms.Table // of each worker; nil for an output that gets every event
@@ -53,6 +54,9 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		return g, err
 	}
 	if err := g.webhook.Listen(); err != nil {
+		return g, err
+	}
+	if g.node, err = newNodeInputs(cfg, g.append, log); err != nil {
 		return g, err
 	}
 	var engines *snmp.Engines
@@ -124,7 +128,24 @@ func (g *gateway) Run(ctx context.Context) error {
 		w.Log = r
 		work.Go(func() { fail("output "+w.Name, w.Run(workCtx)) })
 	}
-	input.Go(func() { fail("webhook", g.webhook.Run(inputCtx, g.accept)) })
+	g.node.remember(ctx, g.queue)
+	ready := make(chan struct{}) // closed when the webhook may begin
+	if in := g.node.eventslog; in != nil {
+		input.Go(func() {
+			g.node.catchUp(inputCtx)
+			close(ready)
+			fail("eventslog", in.Run(inputCtx, g.accept))
+		})
+	} else {
+		close(ready)
+	}
+	input.Go(func() {
+		<-ready
+		fail("webhook", g.webhook.Run(inputCtx, g.accept))
+	})
+	if in := g.node.eventsd; in != nil {
+		input.Go(func() { fail("eventsd", in.Run(inputCtx, g.accept)) })
+	}
 
 	<-inputCtx.Done()
 	input.Wait()
@@ -137,6 +158,10 @@ func (g *gateway) Run(ctx context.Context) error {
 
 // accept makes an event durable; it is the whole of what happens before the sender hears 200.
 func (g *gateway) accept(ctx context.Context, r inputs.Received) error {
+	return g.node.filter.Accept(ctx, r)
+}
+
+func (g *gateway) append(ctx context.Context, r inputs.Received) error {
 	return g.queue.Append(ctx, &queue.Record{Received: r.Time, Input: r.Input, Remote: r.Remote, Body: r.Body})
 }
 
@@ -144,6 +169,9 @@ func (g *gateway) close() error {
 	var errs []error
 	for _, w := range g.workers {
 		errs = append(errs, w.Output.Close())
+	}
+	if g.node != nil {
+		errs = append(errs, g.node.close())
 	}
 	if g.queue != nil {
 		errs = append(errs, g.queue.Close())

@@ -58,8 +58,8 @@ type Input struct {
 	mark    int64
 }
 
-// New returns an input for a validated configuration. Its position is kept in the file named; had hears of the events
-// just before the position, which were handed on before the program started.
+// New returns an input for a validated configuration. Its position is kept in the file named; Note tells
+// had of the events just before the position, which were handed on before the program started.
 func New(cfg Config, file string, had func(inputs.Received), log *slog.Logger) *Input {
 	return &Input{path: cfg.Path, file: file, log: log, had: had, now: time.Now, retry: retryFirst}
 }
@@ -85,7 +85,6 @@ func (in *Input) Open() (since time.Time, err error) {
 		}
 	}
 	in.pos, in.ready = pos, true
-	in.note()
 	return pos.Time, nil
 }
 
@@ -108,8 +107,8 @@ func end(path string, size int64) (int64, string, error) {
 	return 0, "", nil
 }
 
-// note tells had of the events before the position: equal ones may follow.
-func (in *Input) note() {
+// Note tells had of the events just before the position: equal ones may follow. It wants Open before.
+func (in *Input) Note() {
 	older, known, err := in.pos.locate()
 	if err != nil || !known || in.pos.Offset == 0 {
 		return

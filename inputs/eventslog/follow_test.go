@@ -112,6 +112,7 @@ func (s *site) open() *Input {
 	if _, err := in.Open(); err != nil {
 		s.t.Fatal(err)
 	}
+	in.Note()
 	return in
 }
 
