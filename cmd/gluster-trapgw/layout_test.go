@@ -41,6 +41,7 @@ var home = map[string][]string{
 	"github.com/urfave/cli/":           {"cmd/gluster-trapgw"},
 	"github.com/golangsnmp/gomib":      {"mibs"},
 	"github.com/golang-jwt/jwt/":       {"inputs/webhook"},
+	"github.com/valyala/fasthttp":      {"inputs/webhook"},
 	"zombiezen.com/go/sqlite":          {"queue"},
 	"gopkg.in/yaml.v3":                 {"conffile", "translate"},
 }

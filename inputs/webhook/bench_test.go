@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"runtime"
 	"testing"
 	"time"
@@ -34,34 +33,6 @@ func benchInput(b *testing.B) *Input {
 	}
 	in.accept = func(context.Context, inputs.Received) error { return nil }
 	return in
-}
-
-// nowhere is a response that nobody reads.
-type nowhere struct{ header http.Header }
-
-func (w *nowhere) Header() http.Header         { return w.header }
-func (w *nowhere) Write(p []byte) (int, error) { return len(p), nil }
-func (w *nowhere) WriteHeader(int)             {}
-
-// BenchmarkHandler is the cost of the handler by itself, in process.
-func BenchmarkHandler(b *testing.B) {
-	for _, h := range []struct {
-		name string
-		http.Handler
-	}{{"bare", bare}, {"webhook", benchInput(b)}} {
-		b.Run(h.name, func(b *testing.B) {
-			body := bytes.NewReader(nil)
-			r := &http.Request{Method: "POST", URL: &url.URL{Path: "/listen"}, RemoteAddr: "192.0.2.1:40000",
-				ContentLength: int64(len(goodBody)), Body: io.NopCloser(body), Header: http.Header{}}
-			w := &nowhere{http.Header{}}
-			b.ReportAllocs()
-			for b.Loop() {
-				body.Reset([]byte(goodBody))
-				clear(w.header)
-				h.ServeHTTP(w, r)
-			}
-		})
-	}
 }
 
 // BenchmarkSocket sends over loopback: what is left of a bare server's rate. The webhook runs as it does in the

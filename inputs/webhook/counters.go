@@ -14,7 +14,7 @@ type Counters struct {
 	Forbidden    atomic.Uint64 // 403: not in allow_from
 	NotFound     atomic.Uint64 // 404
 	BadMethod    atomic.Uint64 // 405
-	TimedOut     atomic.Uint64 // 408: the body came too slowly
+	TimedOut     atomic.Uint64 // 408: the request came too slowly
 	TooLarge     atomic.Uint64 // 413
 	Failed       atomic.Uint64 // 503: could not be made durable
 	Busy         atomic.Uint64 // 503: too many under way

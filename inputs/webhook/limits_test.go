@@ -49,7 +49,7 @@ const slowHead = "POST /listen HTTP/1.1\r\nHost: x\r\nContent-Length: 137\r\n"
 
 func TestSlowSendersAreCutOff(t *testing.T) {
 	s := start(t, DefaultConfig(), time.Now, func(in *Input) {
-		in.limits.header, in.limits.read, in.limits.idle = 100*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
+		in.limits.read, in.limits.idle = 200*time.Millisecond, 100*time.Millisecond
 	})
 	for name, text := range map[string]string{"nothing": "", "half a header": slowHead, "half a body": slowHead + "\r\n" + goodBody[:50]} {
 		c := dial(t, "tcp", s.Addr(), text)
@@ -62,16 +62,19 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 	if got := ended(t, c); !strings.HasPrefix(got, "HTTP/1.1 200") {
 		t.Errorf("got %q, want 200 and then the end of an idle connection", got)
 	}
-	if n := s.Counters.TimedOut.Load(); n != 1 {
-		t.Errorf("counted %d slow bodies, want 1", n)
+	if n := s.Counters.TimedOut.Load(); n != 3 {
+		t.Errorf("counted %d slow senders, want 3", n)
 	}
 }
 
 func TestSlowSenderDoesNotHoldUpShutdown(t *testing.T) {
 	s := start(t, DefaultConfig(), time.Now, func(in *Input) { in.limits.shutdown = 50 * time.Millisecond })
 	// The answer to the first request shows that the server has the connection, before the second begins.
-	c := dial(t, "tcp", s.Addr(), slowHead+"\r\n"+goodBody+slowHead+"\r\n{")
+	c := dial(t, "tcp", s.Addr(), slowHead+"\r\n"+goodBody)
 	if _, err := bufio.NewReader(c).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, slowHead+"\r\n{"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.stop(); err != nil {
@@ -186,8 +189,8 @@ func TestExpectContinue(t *testing.T) {
 	if rest, err := io.ReadAll(r); err != nil || !strings.Contains(string(rest), "HTTP/1.1 200") {
 		t.Errorf("got %q, %v, want 200", rest, err)
 	}
-	if got := ended(t, dial(t, "tcp", s.Addr(), head+"\r\n")); !strings.HasPrefix(got, "HTTP/1.1 401") {
-		t.Errorf("got %q, want 401 without asking for the body", got)
+	if got := ended(t, dial(t, "tcp", s.Addr(), head+"\r\n")); !strings.HasPrefix(got, "HTTP/1.1 417") {
+		t.Errorf("got %q, want 417 without asking for the body", got)
 	}
 }
 

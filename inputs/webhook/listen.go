@@ -23,8 +23,7 @@ type limits struct {
 	perSource   int // connections of one address; further ones are closed, so that one host cannot keep all others out
 	inFlight    int // events waiting to be durable; further ones get 503
 	headerBytes int
-	header      time.Duration // for the request line and the headers, and for the TLS handshake
-	read        time.Duration // for the whole request
+	read        time.Duration // for the whole request, and for the TLS handshake
 	idle        time.Duration
 	shutdown    time.Duration // for what is under way
 }
@@ -34,8 +33,7 @@ var defaultLimits = limits{
 	perSource:   1024,
 	inFlight:    2048,
 	headerBytes: 16 << 10,
-	header:      10 * time.Second,
-	read:        30 * time.Second,
+	read:        15 * time.Second,
 	idle:        2 * time.Minute,
 	shutdown:    10 * time.Second,
 }

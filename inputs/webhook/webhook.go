@@ -12,15 +12,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"os"
-	"strings"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 )
@@ -41,7 +40,6 @@ type Input struct {
 	listener   net.Listener
 	addr       net.Addr // that the listener is bound to
 	accept     inputs.Accept
-	buffers    sync.Pool // of *[]byte
 	inFlight   atomic.Int64
 	failing    atomic.Bool // the last event could not be stored
 	complaints complaints
@@ -76,105 +74,150 @@ func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
 		return errors.New("serve the webhook: no address is bound")
 	}
 	in.accept = accept
-	srv := &http.Server{
-		Handler:           in,
-		ReadHeaderTimeout: in.limits.header,
-		ReadTimeout:       in.limits.read,
-		IdleTimeout:       in.limits.idle,
-		MaxHeaderBytes:    in.limits.headerBytes,
-		ErrorLog:          slog.NewLogLogger(in.log.Handler(), slog.LevelDebug),
+	var open connections
+	srv := &fasthttp.Server{
+		Handler:                      in.serve,
+		ErrorHandler:                 in.broken,
+		ContinueHandler:              in.wanted,
+		ConnState:                    open.state,
+		ReadTimeout:                  in.limits.read,
+		IdleTimeout:                  in.limits.idle,
+		ReadBufferSize:               in.limits.headerBytes,
+		MaxRequestBodySize:           int(in.cfg.MaxBody) + slack,
+		Concurrency:                  in.limits.connections + 1, // the listener holds the bound, where connections wait
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		CloseOnShutdown:              true,
+		Logger:                       slog.NewLogLogger(in.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), in.limits.shutdown)
-		defer cancel()
-		if err := srv.Shutdown(c); err != nil {
-			in.log.Warn("requests were cut off at shutdown", "err", errors.Join(err, srv.Close()))
+		cut := time.AfterFunc(in.limits.shutdown, func() {
+			in.log.Warn("requests were cut off at shutdown", "connections", open.close())
+		})
+		defer cut.Stop()
+		if err := srv.Shutdown(); err != nil {
+			in.log.Debug("webhook stopped", "err", err)
 		}
 	})
 	err := srv.Serve(in.listener)
 	if !stop() {
 		<-stopped
-	}
-	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
-	return fmt.Errorf("serve the webhook: %w", errors.Join(err, srv.Close()))
+	return fmt.Errorf("serve the webhook: %w", err)
 }
 
-// typeJSON is shared by all answers, so that the header costs no allocation.
-var typeJSON = []string{"application/json"}
+// slack is how much beyond max_body is still read, so that a sender hears 413: one who is cut off while it writes does
+// not read the answer.
+const slack = 256 << 10
 
-// ServeHTTP answers one request.
-func (in *Input) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	remote := remoteIP(r.RemoteAddr)
+// connections are those that are open, for the end of a shutdown that takes too long.
+type connections struct {
+	mu   sync.Mutex // guards open
+	open map[net.Conn]bool
+}
+
+func (c *connections) state(conn net.Conn, s fasthttp.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch s {
+	case fasthttp.StateNew:
+		if c.open == nil {
+			c.open = map[net.Conn]bool{}
+		}
+		c.open[conn] = true
+	case fasthttp.StateClosed:
+		delete(c.open, conn)
+	}
+}
+
+// close closes all and returns how many that were.
+func (c *connections) close() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.open {
+		conn.Close() //nolint:errcheck // it is being given up
+	}
+	return len(c.open)
+}
+
+// wanted says whether the body of a request with Expect: 100-continue is asked for; if not, the answer is 417.
+func (in *Input) wanted(h *fasthttp.RequestHeader) bool {
+	return h.IsPost() && in.auth.check(string(h.Peek("Authorization"))) == nil
+}
+
+// serve answers one request. The body is read by then, up to max_body.
+func (in *Input) serve(x *fasthttp.RequestCtx) {
+	defer func() { // fasthttp would end the process
+		if p := recover(); p != nil {
+			in.log.Error("webhook cannot handle a request", "panic", p, "stack", string(debug.Stack()))
+			refuse(x, fasthttp.StatusInternalServerError, &bodyError{Text: "the gateway failed"})
+		}
+	}()
+	remote := remoteIP(x.RemoteAddr())
 	if !in.cfg.allows(remote) {
 		in.Counters.Forbidden.Add(1)
 		in.complain("webhook refused a sender that allow_from does not name", remote, nil)
-		refuse(w, http.StatusForbidden, &bodyError{Text: "this address is not allowed"})
+		refuse(x, fasthttp.StatusForbidden, &bodyError{Text: "this address is not allowed"})
 		return
 	}
-	if r.URL.Path != in.cfg.Path {
+	if string(x.Path()) != in.cfg.Path {
 		in.Counters.NotFound.Add(1)
-		refuse(w, http.StatusNotFound, &bodyError{Text: "nothing here: events are posted to " + in.cfg.Path})
+		refuse(x, fasthttp.StatusNotFound, &bodyError{Text: "nothing here: events are posted to " + in.cfg.Path})
 		return
 	}
-	if r.Method != http.MethodPost {
+	if !x.IsPost() {
 		in.Counters.BadMethod.Add(1)
-		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, http.StatusMethodNotAllowed, &bodyError{Text: "events are posted: use POST"})
+		x.Response.Header.Set("Allow", fasthttp.MethodPost)
+		refuse(x, fasthttp.StatusMethodNotAllowed, &bodyError{Text: "events are posted: use POST"})
 		return
 	}
-	if err := in.auth.check(r.Header.Get("Authorization")); err != nil {
+	if err := in.auth.check(string(x.Request.Header.Peek("Authorization"))); err != nil {
 		in.Counters.Unauthorized.Add(1)
 		in.complain("webhook refused a sender", remote, err)
-		w.Header().Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
-		refuse(w, http.StatusUnauthorized, &bodyError{Text: err.Error()})
+		x.Response.Header.Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
+		refuse(x, fasthttp.StatusUnauthorized, &bodyError{Text: err.Error()})
 		return
 	}
-	buf := in.buffer()
-	defer in.release(buf)
-	if bad := in.read(buf, r, remote); bad != nil {
-		refuse(w, bad.status, &bad.bodyError)
+	body := x.Request.Body()
+	if len(body) > int(in.cfg.MaxBody) {
+		in.tooLarge(x, remote)
 		return
 	}
-	if len(*buf) == 0 {
+	if len(body) == 0 {
 		in.Counters.Tests.Add(1)
-		succeed(w)
 		return
 	}
-	if bad := check(*buf); bad != nil {
+	if bad := check(body); bad != nil {
 		in.Counters.Bad.Add(1)
 		in.complain("webhook refused a body that is not an event", remote, bad)
-		refuse(w, http.StatusBadRequest, bad)
+		refuse(x, fasthttp.StatusBadRequest, bad)
 		return
 	}
-	if !in.store(w, r, remote, *buf) {
-		return
+	if in.store(x, remote, body) {
+		in.Counters.Accepted.Add(1)
 	}
-	in.Counters.Accepted.Add(1)
-	succeed(w)
 }
 
-// store hands the event on, or answers 503.
-func (in *Input) store(w http.ResponseWriter, r *http.Request, remote string, body []byte) bool {
-	// Counted here, not from the first octet on: slow senders take no place away from others.
+// store hands the event on, or answers 503. What is under way is stored even if the connection breaks meanwhile: the
+// sender cannot take the event back.
+func (in *Input) store(x *fasthttp.RequestCtx, remote string, body []byte) bool {
 	defer in.inFlight.Add(-1)
 	if in.inFlight.Add(1) > int64(in.limits.inFlight) {
 		in.Counters.Busy.Add(1)
 		in.complain("webhook refused events with 503: too many wait to be stored", "", nil)
-		unavailable(w, "too many events are under way")
+		unavailable(x, "too many events are under way")
 		return false
 	}
-	// The sender cannot take the event back: what is under way is stored even if the connection breaks meanwhile.
-	ctx := context.WithoutCancel(r.Context())
-	if err := in.accept(ctx, inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Body: bytes.Clone(body)}); err != nil {
+	if err := in.accept(context.Background(), inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Body: bytes.Clone(body)}); err != nil {
 		in.Counters.Failed.Add(1)
 		if in.failing.CompareAndSwap(false, true) {
 			in.log.Error("events cannot be stored and are refused with 503: glustereventsd does not repeat them", "err", err)
 		}
-		unavailable(w, "the event could not be stored")
+		unavailable(x, "the event could not be stored")
 		return false
 	}
 	if in.failing.Load() && in.failing.CompareAndSwap(true, false) {
@@ -183,83 +226,48 @@ func (in *Input) store(w http.ResponseWriter, r *http.Request, remote string, bo
 	return true
 }
 
-// refusal is an answer other than 200.
-type refusal struct {
-	status int
-	bodyError
+// broken answers a request that could not be read whole.
+func (in *Input) broken(x *fasthttp.RequestCtx, err error) {
+	remote := remoteIP(x.RemoteAddr())
+	var timeout net.Error
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		in.tooLarge(x, remote)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		in.Counters.TimedOut.Add(1)
+		in.complain("webhook gave up on a sender that is too slow", remote, nil)
+		refuse(x, fasthttp.StatusRequestTimeout, &bodyError{Text: "the request came too slowly"})
+	default:
+		in.Counters.Bad.Add(1)
+		refuse(x, fasthttp.StatusBadRequest, &bodyError{Text: "the request is broken or ended early"})
+	}
 }
 
-// read reads the body, up to max_body, into buf.
-func (in *Input) read(buf *[]byte, r *http.Request, remote string) *refusal {
-	limit := int(in.cfg.MaxBody)
-	b := *buf
-	for r.ContentLength <= int64(limit) && len(b) <= limit {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Body.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		*buf = b
-		switch {
-		case err == nil:
-		case err == io.EOF && len(b) <= limit:
-			return nil
-		case err == io.EOF: // too large
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			in.Counters.TimedOut.Add(1)
-			in.complain("webhook gave up on a sender that is too slow", remote, nil)
-			return &refusal{http.StatusRequestTimeout, bodyError{Text: "the body came too slowly"}}
-		default:
-			in.Counters.Bad.Add(1)
-			return &refusal{http.StatusBadRequest, bodyError{Text: "the body ended early"}}
-		}
-	}
+func (in *Input) tooLarge(x *fasthttp.RequestCtx, remote string) {
 	in.Counters.TooLarge.Add(1)
 	in.complain("webhook refused a body above max_body", remote, nil)
-	return &refusal{http.StatusRequestEntityTooLarge, bodyError{Text: fmt.Sprintf("the body is larger than %s (max_body)", in.cfg.MaxBody)}}
+	refuse(x, fasthttp.StatusRequestEntityTooLarge, &bodyError{Text: fmt.Sprintf("the body is larger than %s (max_body)", in.cfg.MaxBody)})
 }
 
-// buffer returns an empty buffer.
-func (in *Input) buffer() *[]byte {
-	if b, ok := in.buffers.Get().(*[]byte); ok {
-		return b
-	}
-	b := make([]byte, 0, 1024) // fits nearly every event
-	return &b
+func unavailable(x *fasthttp.RequestCtx, text string) {
+	x.Response.Header.Set("Retry-After", "5")
+	refuse(x, fasthttp.StatusServiceUnavailable, &bodyError{Text: text})
 }
 
-// release takes a buffer back, but not the memory of a rare huge body.
-func (in *Input) release(b *[]byte) {
-	if cap(*b) <= 64<<10 {
-		*b = (*b)[:0]
-		in.buffers.Put(b)
-	}
-}
-
-// succeed answers 200 with nothing more: glustereventsd looks at the status only.
-func succeed(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) }
-
-func unavailable(w http.ResponseWriter, text string) {
-	w.Header().Set("Retry-After", "5")
-	refuse(w, http.StatusServiceUnavailable, &bodyError{Text: text})
-}
-
-func refuse(w http.ResponseWriter, status int, body *bodyError) {
+func refuse(x *fasthttp.RequestCtx, status int, body *bodyError) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		text = []byte(`{}`) // two strings always marshal
 	}
-	w.Header()["Content-Type"] = typeJSON
-	w.WriteHeader(status)
-	w.Write(append(text, '\n')) //nolint:errcheck // a client that is gone does not want to know
+	x.SetStatusCode(status)
+	x.SetContentType("application/json")
+	x.SetBody(append(text, '\n'))
 }
 
-// remoteIP is the address without its port, and without the zone of a link-local one; empty for a unix socket.
-func remoteIP(addr string) string {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return ""
+// remoteIP is the address without its port and without the zone of a link-local one; empty for a unix socket.
+func remoteIP(addr net.Addr) string {
+	if a, ok := addr.(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap().WithZone("").String()
 	}
-	host, _, _ = strings.Cut(host, "%")
-	return host
+	return ""
 }
