@@ -14,7 +14,8 @@ var errNotEvent = errors.New("body is not a Gluster event")
 // Decode reads the JSON body of an event as glustereventsd posts it: an object with event, message, nodeid and ts. It
 // is lenient where that cannot mislead: other top-level keys are ignored, nodeid may be null or absent, ts of any size
 // saturates, values of any type become text, octets that are not UTF-8 become U+FFFD, of a repeated key the last counts.
-// Only a body that is not a JSON object or has no event name is an error. The caller fills in Seq, Received, Input and
+// Only a body that is not a JSON object or has no event name is an error. An object without event that has name and
+// timestamp is an event of glusterd2. The caller fills in Seq, Received, Input and
 // Remote.
 func Decode(body []byte) (Event, error) {
 	// One copy: every string of the event that has no escape in it shares it.
@@ -48,7 +49,9 @@ func Decode(body []byte) (Event, error) {
 		err = d.errorf("text after the object")
 	}
 	if err == nil && ev.Name == "" {
-		err = errors.New("no event name")
+		raw := ev.Raw
+		ev, err = decodeGlusterd2(d.s)
+		ev.Raw = raw
 	}
 	if err != nil {
 		return Event{}, fmt.Errorf("%w: %w", errNotEvent, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 const (
@@ -30,11 +31,17 @@ const (
 	wantMessage = "expected an object with the fields of the event"
 	wantNode    = "expected the UUID of a node as text, or null"
 	wantTS      = "expected a whole number of seconds since 1970"
+
+	wantName      = `expected the name of an event as text like "volume.created": 1 to 128 printable ASCII characters`
+	wantData      = "expected an object with the fields of the event"
+	wantOrigin    = "expected the UUID of a node as text"
+	wantTimestamp = "expected a time as text like 2018-01-30T17:03:02.697693264+05:30"
 )
 
 // check says whether body is a Gluster event: one JSON object with event (a text), message (an object), ts (a whole
 // number of any size and sign) and nodeid (a text, null or absent), as glustereventsd builds it (events/src/utils.py).
-// Further members are ignored. Of a repeated member every value has to be right, so it does not matter which one
+// An object without event may be one as glusterd2 builds it (glusterd2/events): name and timestamp (texts), origin (a text)
+// and data (an object), which may be absent. Further members are ignored. Of a repeated member every value has to be right, so it does not matter which one
 // a reader takes. One pass, nothing is decoded and nothing allocated: decoding happens when the event is read from
 // the queue.
 func check(body []byte) *bodyError {
@@ -45,6 +52,8 @@ func check(body []byte) *bodyError {
 	}
 	var event, message, ts bool
 	var bad *bodyError // the first one; broken JSON goes before it
+	var name, timestamp bool
+	var bad2 *bodyError // the same, taken for an event of glusterd2
 	valid := s.members('}', func() bool {
 		key, ok := s.key()
 		if !ok {
@@ -55,7 +64,7 @@ func check(body []byte) *bodyError {
 			return false
 		}
 		value := body[start:s.i]
-		var fault *bodyError
+		var fault, fault2 *bodyError
 		// The conversions do not allocate.
 		switch string(plain(key)) {
 		case `"event"`:
@@ -74,9 +83,28 @@ func check(body []byte) *bodyError {
 			if ts = true; !isInteger(value) {
 				fault = wrong("ts", wantTS, value)
 			}
+		case `"name"`:
+			if name = true; !isName(plain(value)) {
+				fault2 = wrong("name", wantName, value)
+			}
+		case `"data"`:
+			if value[0] != '{' {
+				fault2 = wrong("data", wantData, value)
+			}
+		case `"origin"`:
+			if value[0] != '"' {
+				fault2 = wrong("origin", wantOrigin, value)
+			}
+		case `"timestamp"`:
+			if timestamp = true; !isTime(plain(value)) {
+				fault2 = wrong("timestamp", wantTimestamp, value)
+			}
 		}
 		if bad == nil {
 			bad = fault
+		}
+		if bad2 == nil {
+			bad2 = fault2
 		}
 		return true
 	})
@@ -89,6 +117,8 @@ func check(body []byte) *bodyError {
 		return &bodyError{Text: fmt.Sprintf("the body stops being valid JSON after octet %d", end)}
 	case s.i < len(body):
 		return &bodyError{Text: fmt.Sprintf("the body goes on after the object, which ends at octet %d: expected one event for each request", end)}
+	case !event && name && timestamp:
+		return bad2
 	case bad != nil:
 		return bad
 	case !event:
@@ -148,6 +178,15 @@ func isName(text []byte) bool {
 		}
 	}
 	return name[0] != ' ' && name[len(name)-1] != ' '
+}
+
+// isTime reports whether a text in quotes is a time as RFC 3339 has it.
+func isTime(text []byte) bool {
+	if len(text) < 2 || text[0] != '"' {
+		return false
+	}
+	_, err := time.Parse(time.RFC3339Nano, string(text[1:len(text)-1]))
+	return err == nil
 }
 
 // isInteger reports whether a valid JSON value is a number without fraction and exponent.
