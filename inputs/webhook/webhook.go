@@ -212,7 +212,9 @@ func (in *Input) store(x *fasthttp.RequestCtx, remote string, body []byte) bool 
 		unavailable(x, "too many events are under way")
 		return false
 	}
-	if err := in.accept(context.Background(), inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Body: bytes.Clone(body)}); err != nil {
+	// The URL as it was registered: glustereventsd posts each event to each of those.
+	via := string(x.Host()) + string(x.RequestURI())
+	if err := in.accept(context.Background(), inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Via: via, Body: bytes.Clone(body)}); err != nil {
 		in.Counters.Failed.Add(1)
 		if in.failing.CompareAndSwap(false, true) {
 			in.log.Error("events cannot be stored and are refused with 503: glustereventsd does not repeat them", "err", err)
