@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -251,6 +252,51 @@ outputs:
 	line, _, _ := strings.Cut(string(out), "\n")
 	if err := json.Unmarshal([]byte(line), &row); err != nil || row.Input != "eventsd" || row.Remote != "127.0.0.1" {
 		t.Errorf("history has %s, %v", line, err)
+	}
+}
+
+// The doctor's event is followed to each output. Our own eventsd input stands in for glustereventsd.
+func TestDoctorFollowsAnEvent(t *testing.T) {
+	cfg, err := loadConfig("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := newReceivers(cfg, "127.0.0.1:0", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.trap = func(*snmp.Received, error) {}
+	go func() {
+		if err := r.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	port := freeUDPPort(t)
+	d := newDaemon(t, fmt.Sprintf(`eventsd: {listen: "127.0.0.1:%d", node_id: %s}
+outputs:
+  - {name: traps, snmp: {target: %q, community: public}}
+  - {name: away, syslog: {target: "tcp://127.0.0.1:1"}}
+`, port, fakeNode, r.snmpAddr()))
+	d.start()
+	if cfg, err = loadConfig(d.file); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	var got []string
+	for _, f := range followEvent(ctx, cfg, port) {
+		got = append(got, f.String())
+	}
+	want := []string{"ok      test event: it arrived by eventsd as event 1", "ok      output traps: the test event was sent",
+		"failure output away: the test event was not sent in time; gluster-trapgw send --output away"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+	// Nobody listens at the port.
+	ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if f := followEvent(ctx, cfg, freeUDPPort(t)); len(f) != 1 || f[0].Text != "it did not arrive at the gateway" {
+		t.Errorf("got %v", f)
 	}
 }
 
