@@ -189,6 +189,18 @@ func isTime(text []byte) bool {
 	return err == nil
 }
 
+// isGlusterd2Test reports whether an event is what glusterd2 posts to try a webhook: one named test, without data.
+func isGlusterd2Test(body []byte) bool {
+	if !bytes.Contains(body, []byte(`"test"`)) || bytes.Contains(body, []byte(`"message"`)) {
+		return false
+	}
+	var ev struct {
+		Event, Name string
+		Data        json.RawMessage
+	}
+	return json.Unmarshal(body, &ev) == nil && ev.Event == "" && ev.Name == "test" && ev.Data == nil
+}
+
 // isInteger reports whether a valid JSON value is a number without fraction and exponent.
 func isInteger(v []byte) bool {
 	if v[0] == '-' {

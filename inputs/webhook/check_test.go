@@ -148,3 +148,19 @@ func TestCheckGlusterd2(t *testing.T) {
 		}
 	}
 }
+
+// glusterd2 tries a webhook with an event, glustereventsd with an empty POST: neither is stored.
+func TestIsGlusterd2Test(t *testing.T) {
+	const rest = `,"origin":"a425ca99-03c6-4068-851d-4bc7b7bf5866","timestamp":"2018-01-30T17:03:02Z"}`
+	for body, want := range map[string]bool{
+		`{"id":"a67d","name":"test"` + rest:                                         true,
+		`{"id":"a67d","name":"test","data":{"volume.name":"test"}` + rest:           false,
+		`{"id":"a67d","name":"volume.created","data":{"volume.name":"test"}` + rest: false,
+		`{"event":"test","message":{"name":"test"},"ts":1}`:                         false,
+		goodBody: false,
+	} {
+		if got := isGlusterd2Test([]byte(body)); got != want {
+			t.Errorf("%s: got %t", body, got)
+		}
+	}
+}

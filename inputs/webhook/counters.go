@@ -8,7 +8,7 @@ import (
 // Counters count requests by how they ended; each request counts in one of them.
 type Counters struct {
 	Accepted     atomic.Uint64 // 200: stored
-	Tests        atomic.Uint64 // 200: empty POST
+	Tests        atomic.Uint64 // 200: empty POST, or the test of glusterd2
 	Bad          atomic.Uint64 // 400: not an event, or a body that broke off
 	Unauthorized atomic.Uint64 // 401
 	Forbidden    atomic.Uint64 // 403: not in allow_from

@@ -197,6 +197,10 @@ func (in *Input) serve(x *fasthttp.RequestCtx) {
 		refuse(x, fasthttp.StatusBadRequest, bad)
 		return
 	}
+	if isGlusterd2Test(body) {
+		in.Counters.Tests.Add(1)
+		return
+	}
 	if in.store(x, remote, body) {
 		in.Counters.Accepted.Add(1)
 	}
