@@ -40,6 +40,7 @@ func newNodeInputs(cfg *config, store inputs.Accept, log *slog.Logger) (*nodeInp
 		if err := n.eventsd.Listen(); err != nil {
 			return nil, err
 		}
+		log.Info("events are taken over UDP", "addresses", n.eventsd.Addrs())
 	}
 	return n, nil
 }
