@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"gopkg.in/yaml.v3"
 )
@@ -82,8 +83,11 @@ func (c *rawClosing) UnmarshalYAML(unmarshal func(any) error) error {
 	return err
 }
 
-// LoadCatalogue reads the built-in catalogue. It fails only when the catalogue contradicts itself.
-func LoadCatalogue() (*Catalogue, error) { return parseCatalogue(catalogueSource) }
+// LoadCatalogue returns the built-in catalogue, which is read once and must not be changed. It fails only when the
+// catalogue contradicts itself.
+func LoadCatalogue() (*Catalogue, error) { return builtIn() }
+
+var builtIn = sync.OnceValues(func() (*Catalogue, error) { return parseCatalogue(catalogueSource) })
 
 func parseCatalogue(data []byte) (*Catalogue, error) {
 	var raw rawCatalogue

@@ -83,6 +83,14 @@ var configFlag = &cli.StringFlag{
 	EnvVars: []string{"GLUSTER_TRAPGW_CONFIG"},
 }
 
+// requireConfig loads the configuration of a command that cannot do without one.
+func requireConfig(c *cli.Context) (*config, error) {
+	if c.String("config") == "" {
+		return nil, usageError{errNoConfig}
+	}
+	return loadConfig(c.String("config"))
+}
+
 // loadConfig reads, checks and completes the configuration file; every mistake in it and in the policy file it
 // names comes back at once. Without a file it is the defaults, which have no outputs.
 func loadConfig(file string) (*config, error) {
@@ -251,18 +259,14 @@ func configCommand() *cli.Command {
 			Flags:       []cli.Flag{configFlag},
 			Before:      noArgs,
 			Action: func(c *cli.Context) error {
-				file := c.String("config")
-				if file == "" {
-					return usageError{errNoConfig}
-				}
-				cfg, err := loadConfig(file)
+				cfg, err := requireConfig(c)
 				if err != nil {
 					return err
 				}
 				for _, w := range cfg.warnings() {
-					fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: warning: %s: %s\n", file, w)
+					fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: warning: %s: %s\n", cfg.file, w)
 				}
-				_, err = fmt.Fprintf(c.App.Writer, "%s: ok, %d outputs\n", file, len(cfg.Outputs))
+				_, err = fmt.Fprintf(c.App.Writer, "%s: ok, %d outputs\n", cfg.file, len(cfg.Outputs))
 				return err
 			},
 		}, {

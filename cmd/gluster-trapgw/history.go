@@ -119,11 +119,7 @@ func history(c *cli.Context) error {
 
 // openStore opens the durable log that the configuration names, to look only, and a resolver to read its records.
 func openStore(c *cli.Context) (*queue.Reader, *resolver, error) {
-	file := c.String("config")
-	if file == "" {
-		return nil, nil, usageError{errNoConfig}
-	}
-	cfg, err := loadConfig(file)
+	cfg, err := requireConfig(c)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -31,10 +31,7 @@ func sendCommand() *cli.Command {
 }
 
 func send(c *cli.Context) error {
-	if c.String("config") == "" {
-		return usageError{errNoConfig}
-	}
-	cfg, err := loadConfig(c.String("config"))
+	cfg, err := requireConfig(c)
 	if err != nil {
 		return err
 	}
@@ -119,10 +116,7 @@ func snmpCommand() *cli.Command {
 }
 
 func createUser(c *cli.Context) error {
-	if c.String("config") == "" {
-		return usageError{errNoConfig}
-	}
-	cfg, err := loadConfig(c.String("config"))
+	cfg, err := requireConfig(c)
 	if err != nil {
 		return err
 	}
