@@ -27,6 +27,7 @@ type SQLite struct {
 	mu      sync.Mutex // guards the fields below
 	pending []*request // what the writer takes next
 	running bool
+	crowd   int           // while the writer gathers: how many must wait for it to be woken
 	lone    bool          // the last transaction was for one request: nobody else is likely to come for the next
 	closing bool          // nothing more is accepted
 	done    chan struct{} // closed when Run is over
@@ -117,8 +118,9 @@ func (q *SQLite) do(ctx context.Context, req *request) error {
 	}
 	q.pending = append(q.pending, req)
 	alone := q.running && q.lone && len(q.pending) == 1
+	enough := len(q.pending) >= q.crowd
 	q.mu.Unlock()
-	if !alone || !q.writeOwn() {
+	if enough && (!alone || !q.writeOwn()) {
 		q.poke()
 	}
 	select {
@@ -288,6 +290,33 @@ func (q *SQLite) take(buf []*request) (batch []*request, closing bool) {
 	clear(q.pending[rest:])
 	q.pending = q.pending[:rest]
 	return batch, q.closing
+}
+
+// gather is called after a transaction of n requests. It waits for those who were just answered to come back with their
+// next record: fewer, fuller transactions. Half of all who were there lately fill one; the others are on their way
+// while it is written. lately is the most that were there together, less with every transaction that had fewer.
+func (q *SQLite) gather(n, lately int, timer *time.Timer) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lately = max(n+len(q.pending), lately*7/8)
+	q.crowd = lately / 2
+	timer.Reset(gatherFor)
+	for len(q.pending) < q.crowd && !q.closing {
+		q.mu.Unlock()
+		late := false
+		select {
+		case <-q.wake:
+		case <-timer.C:
+			late = true
+		}
+		q.mu.Lock()
+		if late {
+			lately = len(q.pending) // they are gone
+			break
+		}
+	}
+	q.crowd = 0
+	return lately
 }
 
 func (q *SQLite) waiting() bool {

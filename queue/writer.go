@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ const (
 	maxBatchBytes   = 4 << 20
 	maxTailRuns     = 64 // a row of deliveries is extended until it has so many runs
 	tick            = time.Second
+	gatherFor       = 500 * time.Microsecond // how long a transaction is put off for others to join
 )
 
 // writer owns the only connection that writes. Its methods are called by whoever has the turn (SQLite.turn), and before
@@ -29,6 +29,7 @@ type writer struct {
 	conn *sqlite.Conn
 	st   struct{ begin, commit, rollback, insert, pages, free *sqlite.Stmt }
 
+	bound      bound
 	bounds     *bounds
 	view       // as the last transaction left it
 	outputs    map[string]*output
@@ -44,6 +45,12 @@ type writer struct {
 	repaired  time.Time // last salvage
 	freshRead bool      // cursors could not be salvaged: a new output starts at the oldest record
 	callbacks sync.WaitGroup
+}
+
+// bound is what st.insert keeps bound from one record to the next: it is nearly always the same.
+type bound struct {
+	set           bool
+	input, remote string
 }
 
 // output is a row of outputs and the last row of its deliveries.
@@ -89,6 +96,7 @@ func (w *writer) open() error {
 // load reads everything that is kept in memory.
 func (w *writer) load() (err error) {
 	c := w.conn
+	w.bound = bound{}
 	for _, p := range []struct {
 		st  **sqlite.Stmt
 		sql string
@@ -158,6 +166,9 @@ func deliveredTo(c *sqlite.Conn) (names []string, err error) {
 func (w *writer) loop() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	lately := 0 // see gather
 	for {
 		w.q.turn.Lock()
 		n, closing := w.round()
@@ -170,7 +181,7 @@ func (w *writer) loop() {
 		w.q.turn.Unlock()
 		switch {
 		case n > 0:
-			runtime.Gosched() // lets those just answered come back with their next record: fewer, fuller commits
+			lately = w.q.gather(n, lately, timer)
 			continue
 		case closing:
 			return
@@ -347,8 +358,11 @@ func (w *writer) append(recs []*Record) error {
 		w.scratch = scratch
 		st.BindInt64(1, int64(seq))
 		st.BindInt64(2, received)
-		st.BindText(3, rec.Input)
-		st.BindText(4, rec.Remote)
+		if rec.Input != w.bound.input || rec.Remote != w.bound.remote || !w.bound.set {
+			st.BindText(3, rec.Input)
+			st.BindText(4, rec.Remote)
+			w.bound = bound{true, rec.Input, rec.Remote}
+		}
 		st.BindInt64(5, int64(crc))
 		st.BindBytes(6, rec.Body)
 		if err := run(st); err != nil {

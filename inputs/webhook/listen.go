@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -47,7 +48,9 @@ func (in *Input) Listen() error {
 			return fmt.Errorf("listen for the webhook: %w", err)
 		}
 	}
-	l, err := net.Listen(network, addr)
+	// No keep-alive probes: idle connections are closed long before, and setting them up costs each event four calls.
+	quiet := net.ListenConfig{KeepAlive: -1}
+	l, err := quiet.Listen(context.Background(), network, addr)
 	if err != nil {
 		return fmt.Errorf("listen for the webhook: %w", err)
 	}
