@@ -34,6 +34,7 @@ type report struct {
 	text     string
 	node     string // UUID of the reporter
 	raw      string
+	own      bool // a notification of the gateway itself
 	remote   netip.Addr
 	seq      uint64
 	received int64
@@ -49,7 +50,7 @@ type status struct {
 }
 
 func newReport(key string, n *translate.Notification) *report {
-	return &report{key: key, event: n.Event, text: n.Text, node: n.NodeID, raw: n.Raw, remote: n.NodeAddr, seq: n.Seq,
+	return &report{key: key, event: n.Event, text: n.Text, node: n.NodeID, raw: n.Raw, own: n.Group == translate.OwnGroup, remote: n.NodeAddr, seq: n.Seq,
 		received: n.Received.UnixNano()}
 }
 
@@ -102,7 +103,10 @@ func (r *report) notification(tr *translate.Translator) *translate.Notification 
 		ev = translate.Event{Name: r.event, NodeID: r.node, Raw: r.raw} // never: it was decoded before
 	}
 	ev.Seq, ev.Received = r.seq, time.Unix(0, r.received).UTC()
-	if r.remote.IsValid() {
+	switch {
+	case r.own:
+		ev.Input = translate.OwnInput
+	case r.remote.IsValid():
 		ev.Input, ev.Remote = "webhook", r.remote.String()
 	}
 	n := tr.Translate(&ev)

@@ -113,7 +113,7 @@ var failures = []string{"add-brick", "brick-stop", "client-auth", "peer-rpc", "r
 // ages returns for each class how long its alarms live without a new report; 0 is for ever.
 func (c *Config) ages(cat *translate.Catalogue) map[string]time.Duration {
 	cleared := map[string]bool{}
-	for _, e := range cat.Events {
+	for _, e := range slices.Concat(cat.Events, cat.Own) {
 		for _, cl := range e.Clears {
 			cleared[cl.Class] = true
 		}

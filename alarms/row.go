@@ -59,6 +59,9 @@ func (c *Change) Value() []byte {
 	if r.remote.IsValid() {
 		b = appendText(b, "remote", r.remote.String())
 	}
+	if r.own {
+		b = append(b, `,"own":true`...)
+	}
 	b = appendText(b, "body", r.raw)
 	return append(b, '}')
 }
@@ -112,6 +115,7 @@ type Row struct {
 	ReportSeq uint64     `json:"report_seq"`
 	Received  time.Time  `json:"received"`
 	Remote    string     `json:"remote,omitempty"`
+	Own       bool       `json:"own,omitempty"`
 	Body      string     `json:"body"`
 }
 
@@ -145,7 +149,7 @@ func (t *Table) Restore(key string, value []byte) error {
 	if err != nil {
 		return fmt.Errorf("read alarm %q: %w", row.Key, err)
 	}
-	r := &report{key: row.Key, event: row.Event, text: row.Text, node: ev.NodeID, raw: row.Body, seq: row.ReportSeq,
+	r := &report{key: row.Key, event: row.Event, text: row.Text, node: ev.NodeID, raw: row.Body, own: row.Own, seq: row.ReportSeq,
 		received: row.Received.UnixNano()}
 	if row.Remote != "" {
 		if r.remote, err = netip.ParseAddr(row.Remote); err != nil {

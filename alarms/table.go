@@ -78,7 +78,7 @@ func New(cfg Config, tr *translate.Translator) *Table {
 	cat := tr.Catalogue()
 	t := &Table{tr: tr, classes: cat.Classes, ending: map[string]bool{}, ages: cfg.ages(cat), grace: time.Duration(cfg.Grace),
 		active: map[string]map[string]*alarm{}, held: map[*alarm]bool{}, causes: newCauses(&cfg)}
-	for _, e := range cat.Events {
+	for _, e := range slices.Concat(cat.Events, cat.Own) {
 		if len(e.Clears) > 0 || e.Ends != "" {
 			t.ending[e.Event] = true
 		}

@@ -40,7 +40,7 @@ var further = []string{"volume", "brick", "peer", "peername", "subvol"}
 
 // Alarm returns the alarm that a raise is about, and whether the notification is a raise of the catalogue.
 func (t *Translator) Alarm(n *Notification) (Alarm, bool) {
-	e := t.catalogue.Entry(n.Event)
+	e := t.catalogue.entry(n)
 	if e == nil || e.Raises == "" {
 		return Alarm{}, false
 	}
@@ -60,7 +60,7 @@ func (t *Translator) Alarm(n *Notification) (Alarm, bool) {
 // Ends returns the alarms that a notification ends: for a clear first the one of its AlarmKey, then further classes,
 // then what depended on a volume, brick or peer that is gone. A raise may end alarms too; they end before it begins.
 func (t *Translator) Ends(n *Notification) []Match {
-	e := t.catalogue.Entry(n.Event)
+	e := t.catalogue.entry(n)
 	if e == nil {
 		return nil
 	}

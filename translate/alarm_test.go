@@ -137,8 +137,8 @@ func TestEnds(t *testing.T) {
 			}
 		}
 	}
-	if len(open) != len(tr.Catalogue().Classes) {
-		t.Errorf("%d classes have a raise, want all %d", len(open), len(tr.Catalogue().Classes))
+	if want := len(tr.Catalogue().Classes) - 2; len(open) != want { // two are the gateway's own
+		t.Errorf("%d classes have a raise, want %d", len(open), want)
 	}
 	const node = `,"nodeid":"c6ad9be2-5ce9-46e0-9574-6917a91bcfb6"}`
 	for _, tt := range []struct{ name, body, want string }{

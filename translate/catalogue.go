@@ -19,7 +19,9 @@ var catalogueSource []byte
 type Catalogue struct {
 	Classes map[string][]string // alarm class to the parts of its identity
 	Events  []*Entry            // in the order of the MIB
+	Own     []*Entry            // the gateway's own notifications, by their names in the MIB
 	byName  map[string]*Entry
+	own     map[string]*Entry
 }
 
 // Entry is one event type.
@@ -44,6 +46,14 @@ type Closing struct {
 // Entry returns the entry of an event type, nil when the catalogue has none.
 func (c *Catalogue) Entry(event string) *Entry { return c.byName[event] }
 
+// entry returns the entry of a notification. What an event calls itself does not make it one of the gateway's own.
+func (c *Catalogue) entry(n *Notification) *Entry {
+	if n.Group == OwnGroup {
+		return c.own[n.Event]
+	}
+	return c.byName[n.Event]
+}
+
 // EventNames returns the names of all event types.
 func (c *Catalogue) EventNames() []string {
 	names := make([]string, len(c.Events))
@@ -53,18 +63,30 @@ func (c *Catalogue) EventNames() []string {
 	return names
 }
 
+// Names returns all names that a notification's event can have: of event types, and of the gateway's own notifications.
+func (c *Catalogue) Names() []string {
+	names := c.EventNames()
+	for _, e := range c.Own {
+		names = append(names, e.Event)
+	}
+	return names
+}
+
 type rawCatalogue struct {
 	Classes map[string][]string `yaml:"classes"`
-	Events  []struct {
-		Event    string       `yaml:"event"`
-		Group    string       `yaml:"group"`
-		Severity string       `yaml:"severity"`
-		Raises   string       `yaml:"raises"`
-		Clears   []rawClosing `yaml:"clears"`
-		Ends     string       `yaml:"ends"`
-		Local    bool         `yaml:"local"`
-		Text     string       `yaml:"text"`
-	} `yaml:"events"`
+	Events  []rawEntry          `yaml:"events"`
+	Own     []rawEntry          `yaml:"own"`
+}
+
+type rawEntry struct {
+	Event    string       `yaml:"event"`
+	Group    string       `yaml:"group"`
+	Severity string       `yaml:"severity"`
+	Raises   string       `yaml:"raises"`
+	Clears   []rawClosing `yaml:"clears"`
+	Ends     string       `yaml:"ends"`
+	Local    bool         `yaml:"local"`
+	Text     string       `yaml:"text"`
 }
 
 type rawClosing Closing
@@ -96,7 +118,7 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 	if err := d.Decode(&raw); err != nil {
 		return nil, fmt.Errorf("read the event catalogue: %w", err)
 	}
-	c := &Catalogue{Classes: raw.Classes, byName: map[string]*Entry{}}
+	c := &Catalogue{Classes: raw.Classes, byName: map[string]*Entry{}, own: map[string]*Entry{}}
 	var errs []error
 	for _, class := range slices.Sorted(maps.Keys(raw.Classes)) {
 		for _, p := range raw.Classes[class] {
@@ -105,54 +127,21 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 			}
 		}
 	}
-	for _, r := range raw.Events {
-		e := &Entry{Event: r.Event, Group: r.Group, Raises: r.Raises, Ends: r.Ends, Local: r.Local, Text: r.Text}
-		bad := func(format string, args ...any) {
-			errs = append(errs, fmt.Errorf("event %q: %w", r.Event, fmt.Errorf(format, args...)))
+	for i := range raw.Events {
+		e, err := raw.Events[i].entry(raw.Classes)
+		if c.byName[e.Event] != nil {
+			err = errors.Join(err, fmt.Errorf("event %q: is listed twice", e.Event))
 		}
-		var ok bool
-		if e.Severity, ok = ParseSeverity(r.Severity); !ok {
-			bad("%q is not a severity", r.Severity)
-		}
-		if r.Raises != "" {
-			if _, ok := raw.Classes[r.Raises]; !ok {
-				bad("raises the unknown class %q", r.Raises)
-			}
-		}
-		for i, cl := range r.Clears {
-			parts, ok := raw.Classes[cl.Class]
-			if !ok {
-				bad("clears the unknown class %q", cl.Class)
-			}
-			for _, p := range cl.By {
-				// The key of a clear is that of its first class, so it must be made of the parts of the identity;
-				// further ones are found by all that is known of an alarm.
-				if i == 0 && r.Raises == "" && !slices.Contains(parts, p) {
-					bad("class %q has no part %q", cl.Class, p)
-				} else if !slices.Contains(parts, p) && !slices.Contains(further, p) {
-					bad("alarms of class %q have no part %q", cl.Class, p)
-				}
-			}
-			if len(cl.By) == 0 {
-				cl.By = parts
-			}
-			e.Clears = append(e.Clears, Closing(cl))
-		}
-		if !slices.Contains([]string{"", "volume", "brick", "bricks", "peer"}, r.Ends) {
-			bad("ends %q, expected volume, brick, bricks or peer", r.Ends)
-		}
-		var err error
-		if e.template, err = compile(r.Text); err != nil {
-			bad("text: %w", err)
-		}
-		if r.Event == "" || r.Group == "" || r.Text == "" {
-			bad("event, group and text must not be empty")
-		}
-		if c.byName[r.Event] != nil {
-			bad("is listed twice")
-		}
-		c.byName[r.Event] = e
+		errs = append(errs, err)
+		c.byName[e.Event] = e
 		c.Events = append(c.Events, e)
+	}
+	for i := range raw.Own {
+		raw.Own[i].Group = OwnGroup
+		e, err := raw.Own[i].entry(raw.Classes)
+		errs = append(errs, err)
+		c.own[e.Event] = e
+		c.Own = append(c.Own, e)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("read the event catalogue: %w", err)
@@ -160,10 +149,58 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 	return c, nil
 }
 
+// entry checks and completes what the file says.
+func (r *rawEntry) entry(classes map[string][]string) (*Entry, error) {
+	var errs []error
+	e := &Entry{Event: r.Event, Group: r.Group, Raises: r.Raises, Ends: r.Ends, Local: r.Local, Text: r.Text}
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("event %q: %w", r.Event, fmt.Errorf(format, args...)))
+	}
+	var ok bool
+	if e.Severity, ok = ParseSeverity(r.Severity); !ok {
+		bad("%q is not a severity", r.Severity)
+	}
+	if r.Raises != "" {
+		if _, ok := classes[r.Raises]; !ok {
+			bad("raises the unknown class %q", r.Raises)
+		}
+	}
+	for i, cl := range r.Clears {
+		parts, ok := classes[cl.Class]
+		if !ok {
+			bad("clears the unknown class %q", cl.Class)
+		}
+		for _, p := range cl.By {
+			// The key of a clear is that of its first class, so it must be made of the parts of the identity;
+			// further ones are found by all that is known of an alarm.
+			if i == 0 && r.Raises == "" && !slices.Contains(parts, p) {
+				bad("class %q has no part %q", cl.Class, p)
+			} else if !slices.Contains(parts, p) && !slices.Contains(further, p) {
+				bad("alarms of class %q have no part %q", cl.Class, p)
+			}
+		}
+		if len(cl.By) == 0 {
+			cl.By = parts
+		}
+		e.Clears = append(e.Clears, Closing(cl))
+	}
+	if !slices.Contains([]string{"", "volume", "brick", "bricks", "peer"}, r.Ends) {
+		bad("ends %q, expected volume, brick, bricks or peer", r.Ends)
+	}
+	var err error
+	if e.template, err = compile(r.Text); err != nil {
+		bad("text: %w", err)
+	}
+	if r.Event == "" || r.Group == "" || r.Text == "" {
+		bad("event, group and text must not be empty")
+	}
+	return e, errors.Join(errs...)
+}
+
 // Groups returns the names of the groups, in the order in which they first occur.
 func (c *Catalogue) Groups() []string {
 	var groups []string
-	for _, e := range c.Events {
+	for _, e := range slices.Concat(c.Events, c.Own) {
 		if !slices.Contains(groups, e.Group) {
 			groups = append(groups, e.Group)
 		}

@@ -6,6 +6,26 @@ import (
 	"time"
 )
 
+// OwnInput is the input of records that the gateway wrote itself: its own notifications go through the log like events,
+// so that every output gets them in their place, and after a crash as well. OwnGroup is their group.
+const (
+	OwnInput = "gateway"
+	OwnGroup = "gateway"
+)
+
+// own completes the notification of a record that the gateway wrote itself.
+func (t *Translator) own(n *Notification) bool {
+	e := t.catalogue.own[n.Event]
+	def, ok := t.mib.Notification(n.Event)
+	if e == nil || !ok {
+		return false
+	}
+	n.Name, n.OID, n.Group, n.Severity = def.Name, def.OID, OwnGroup, e.Severity
+	n.Text = string(n.appendText(nil, e.template))
+	t.state(n, e)
+	return true
+}
+
 // Own returns a notification of the gateway itself, "gtgTest" for one. Its time is now, its group gateway, and it belongs
 // to no alarm; fields are the objects that its type has beyond the common ten, by object name.
 func (t *Translator) Own(name string, severity Severity, text string, now time.Time, fields ...Field) (*Notification, error) {
@@ -15,7 +35,7 @@ func (t *Translator) Own(name string, severity Severity, text string, now time.T
 	}
 	return &Notification{
 		ID: t.cluster.ID + "-" + name + "-" + strconv.FormatInt(now.UnixNano(), 36), Event: name, Name: name, OID: def.OID,
-		Group: "gateway", Time: now.UTC(), TS: now.Unix(), Received: now, Severity: severity, State: Stateless,
+		Group: OwnGroup, Time: now.UTC(), TS: now.Unix(), Received: now, Severity: severity, State: Stateless,
 		Cluster: t.cluster.Name, Text: Clean(text), Fields: fields,
 	}, nil
 }

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -16,5 +17,39 @@ func TestOwn(t *testing.T) {
 	}
 	if _, err := tr.Own("gtgNoSuch", Informational, "", time.Now()); err == nil {
 		t.Error("a notification that the MIB lacks was made")
+	}
+}
+
+// What the gateway writes into its log becomes its own notifications; an event that only calls itself so does not.
+func TestOwnRecords(t *testing.T) {
+	tr := newTranslator(t, Cluster{ID: "q", Nodes: map[string]Node{"c6ad9be2-5ce9-46e0-9574-6917a91bcfb6": {Name: "gfs1"}}})
+	read := func(input, body string) *Notification {
+		ev, err := Decode([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev.Input, ev.Seq, ev.Received = input, 7, time.Unix(1795388845, 0)
+		return tr.Translate(&ev)
+	}
+	for _, e := range tr.Catalogue().Own {
+		n := read(OwnInput, `{"event":"`+e.Event+`","message":{},"nodeid":null,"ts":1}`)
+		if n.Name != e.Event || n.Group != OwnGroup || n.ID != "q-7" {
+			t.Errorf("%s is %+v", e.Event, n)
+		}
+		if n := read("webhook", `{"event":"`+e.Event+`","message":{},"nodeid":null,"ts":1}`); n.Name != "glusterUnknownEvent" || n.State != Stateless || len(tr.Ends(n)) > 0 {
+			t.Errorf("an event that is called %s is %+v", e.Event, n)
+		}
+	}
+	const about = `"message":{"gtgGwSource":"noc","silence":"2h"},"nodeid":"c6ad9be2-5ce9-46e0-9574-6917a91bcfb6","ts":1}`
+	for _, tt := range []struct{ event, text, key string }{
+		{"gtgQueueOverflow", "Events were given up because output noc lags and the queue is full", "queue-overflow/noc"},
+		{"gtgQueueNormal", "Output noc no longer loses events", "queue-overflow/noc"},
+		{"gtgSourceSilent", "Node gfs1 has sent no events for 2h, which is longer than usual", "source-silent/c6ad9be2-5ce9-46e0-9574-6917a91bcfb6"},
+		{"gtgSourceActive", "Node gfs1 sends events again", "source-silent/c6ad9be2-5ce9-46e0-9574-6917a91bcfb6"},
+	} {
+		n := read(OwnInput, `{"event":"`+tt.event+`",`+about)
+		if n.Text != tt.text || n.AlarmKey != tt.key || strings.Contains(n.Text, "?") {
+			t.Errorf("%s: text %q, key %q; want %q and %q", tt.event, n.Text, n.AlarmKey, tt.text, tt.key)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // The parts of alarm identities and the placeholders of texts that are not message keys.
 var partNames = []string{"node", "volume", "brick", "peer", "peername", "subvol", "svc", "path", "secondary", "snapshot",
-	"clone", "gfid", "file", "client", "bricks"}
+	"clone", "gfid", "file", "client", "bricks", "source"}
 
 func isPart(name string) bool { return slices.Contains(partNames, name) }
 
@@ -56,6 +56,8 @@ func (n *Notification) part(name string) string {
 		return n.field("clone_name")
 	case "bricks":
 		return strings.TrimSpace(n.field("bricks"))
+	case "source":
+		return n.field("gtgGwSource")
 	case "file":
 		return splitFile(n.field("file", "gfid"))
 	default:

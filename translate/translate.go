@@ -90,6 +90,9 @@ func (t *Translator) Translate(ev *Event) *Notification {
 			n.NodeAddr = a
 		}
 	}
+	if ev.Input == OwnInput && t.own(n) {
+		return n
+	}
 	et, known := t.types[ev.Name]
 	if !known {
 		u := t.mib.Unknown()

@@ -141,7 +141,7 @@ func loadPolicy(file string, data []byte, outputs []string) (*policy.Policy, err
 	if err != nil {
 		return nil, err
 	}
-	return policy.Load(file, data, outputs, policy.KnownEvents(cat.EventNames()), policy.KnownGroups(cat.Groups()))
+	return policy.Load(file, data, outputs, policy.KnownEvents(cat.Names()), policy.KnownGroups(cat.Groups()))
 }
 
 // policyPath is the policy file; a relative name counts from the directory of the configuration file.
