@@ -151,15 +151,15 @@ func (t *Table) aged(a *alarm, now time.Time) *translate.Notification {
 
 // history is "after 2m10s", "after 3h5m, reported 12 times".
 func (a *alarm) history(active time.Duration) string {
-	s := "after " + span(active)
+	s := "after " + Span(active)
 	if a.count > 1 {
 		s += ", reported " + strconv.Itoa(a.count) + " times"
 	}
 	return s
 }
 
-// span writes a duration for people: 45s, 2m10s, 3h5m, 2d4h.
-func span(d time.Duration) string {
+// Span writes a duration for people: 45s, 2m10s, 3h5m, 2d4h.
+func Span(d time.Duration) string {
 	s := int64(d.Round(time.Second) / time.Second)
 	two := func(a int64, ua string, b int64, ub string) string {
 		text := strconv.FormatInt(a, 10) + ua

@@ -102,7 +102,7 @@ func TestSpan(t *testing.T) {
 		0: "0s", 1400 * time.Millisecond: "1s", 59 * time.Second: "59s", 130 * time.Second: "2m10s", time.Hour: "1h",
 		3*time.Hour + 5*time.Minute + 9*time.Second: "3h5m", 52 * time.Hour: "2d4h",
 	} {
-		if got := span(d); got != want {
+		if got := Span(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
 	}

@@ -14,6 +14,7 @@ type Received struct {
 	Input  string    // name of the input, "webhook"
 	Remote string    // IP address of the sender without port; empty when unknown
 	Via    string    // tells the ways apart by which an input gets the same events: the URL that was posted to; may be empty
+	Node   string    // UUID of the Gluster node that sent it; empty when unknown
 	Body   []byte    // the accept function keeps it: the input must not use it again
 }
 

@@ -25,6 +25,8 @@ type Config struct {
 	// was done with them: at the start of an episode, once a minute while it lasts, and at its end. The ranges of one
 	// episode do not overlap.
 	OnLost func(output string, first, last uint64) `yaml:"-"`
+	// OnKept is told, in the same way, that an episode is over: for a minute the output has lost nothing.
+	OnKept func(output string) `yaml:"-"`
 }
 
 // DefaultConfig is a week of history in at most 1 GiB.

@@ -191,6 +191,45 @@ func countRows(dir, table string) (int64, error) {
 	return queryInt(c, "SELECT count(*) FROM "+table)
 }
 
+// When nothing was lost for a while the episode is over, and is told to be.
+func TestLossesEnd(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now := time.Now()
+	lost, kept := make(chan string, 8), make(chan string, 8)
+	q, stop := started(t, t.TempDir(), Config{MaxAge: 1, Log: slog.New(slog.DiscardHandler),
+		OnLost: func(output string, _, _ uint64) { lost <- output },
+		OnKept: func(output string) { kept <- output },
+		Now: func() time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			return now
+		}})
+	defer stop()
+	if _, err := q.Attach(context.Background(), "behind"); err != nil {
+		t.Fatal(err)
+	}
+	later := func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(d)
+	}
+	fill(t, q, 10)
+	later(time.Hour)
+	if got := <-lost; got != "behind" {
+		t.Errorf("output %q lost events", got)
+	}
+	select {
+	case got := <-kept:
+		t.Errorf("output %q loses nothing any more, too early", got)
+	default:
+	}
+	later(2 * quietAfter)
+	if got := <-kept; got != "behind" {
+		t.Errorf("output %q loses nothing any more", got)
+	}
+}
+
 func TestBoundAgeAndSpaceGivenBack(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -209,6 +209,9 @@ func (w *writer) endEpisodes(all bool) {
 			w.tell(name, e)
 			w.log.Warn("queue gave up events", "output", name, "events", e.total)
 			*e = episode{}
+			if w.cfg.OnKept != nil && !all {
+				w.callbacks.Go(func() { w.cfg.OnKept(name) })
+			}
 		}
 	}
 }

@@ -138,3 +138,11 @@ func (ns *nodes) name(host string) string {
 	}
 	return host
 }
+
+// NodeName returns the configured name of a node, or its UUID when it has none.
+func (t *Translator) NodeName(uuid string) string {
+	if n := t.nodes.byUUID[strings.ToLower(uuid)]; n.name != "" {
+		return n.name
+	}
+	return uuid
+}

@@ -86,7 +86,8 @@ func (s *site) open() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.res = &resolver{translator: tr, policy: s.policy}
+	s.res = &resolver{translator: tr}
+	s.res.policy.Store(s.policy)
 }
 
 func (s *site) close() {

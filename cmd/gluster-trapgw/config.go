@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -35,6 +36,8 @@ type config struct {
 	PolicyFile string            `yaml:"policy_file"`
 	Alarms     alarms.Config     `yaml:"alarms"`
 	Outputs    []outputConfig    `yaml:"outputs"`
+	Heartbeat  heartbeatConfig   `yaml:"heartbeat"`
+	Sources    sourcesConfig     `yaml:"sources"`
 	Log        logConfig         `yaml:"log"`
 
 	file   string         // where it was read from; empty for the built-in defaults
@@ -60,13 +63,15 @@ type logConfig struct {
 
 func defaultConfig() *config {
 	return &config{
-		Webhook:  webhook.DefaultConfig(),
-		Eventsd:  eventsd.DefaultConfig(),
-		StateDir: "/var/lib/gluster-trapgw",
-		Queue:    queue.DefaultConfig(),
-		MIB:      mibConfig{OIDRoot: mibs.DefaultRoot},
-		Alarms:   alarms.DefaultConfig(),
-		Log:      logConfig{Level: "info", Format: "text"},
+		Webhook:   webhook.DefaultConfig(),
+		Eventsd:   eventsd.DefaultConfig(),
+		StateDir:  "/var/lib/gluster-trapgw",
+		Queue:     queue.DefaultConfig(),
+		MIB:       mibConfig{OIDRoot: mibs.DefaultRoot},
+		Alarms:    alarms.DefaultConfig(),
+		Heartbeat: heartbeatConfig{Every: conffile.Duration(time.Minute), StartStop: true},
+		Sources:   sourcesConfig{SilentAfter: conffile.Duration(time.Hour)},
+		Log:       logConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -169,6 +174,8 @@ func (c *config) validate() error {
 	add("queue", c.Queue.Validate())
 	add("cluster", c.Cluster.Validate())
 	add("alarms", c.Alarms.Validate())
+	add("heartbeat", c.Heartbeat.validate())
+	add("sources", c.Sources.validate())
 	if c.StateDir == "" {
 		errs = append(errs, conffile.At("state_dir", "empty, expected a directory such as /var/lib/gluster-trapgw"))
 	}

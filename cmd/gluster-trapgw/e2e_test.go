@@ -43,6 +43,9 @@ func newDaemon(t *testing.T, config string) *daemon {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(config, "heartbeat:") {
+		config = "heartbeat: {every: 0s, start_stop: false}\n" + config // only what the test sends
+	}
 	text := fmt.Sprintf("webhook: {listen: %q}\nstate_dir: %q\npolicy_file: policy.yaml\n%s", d.addr, filepath.Join(dir, "state"), config)
 	if err := os.WriteFile(d.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
@@ -28,12 +30,23 @@ type gateway struct {
 	resolver *resolver
 	workers  []*outputs.Worker
 	tables   []*alarms.Table // of each worker; nil for an output that gets every event
+	readers  []*reader       // of each worker, once it runs
+	sources  *sources
+	policy   policyState
+	hup      chan os.Signal // each asks for a reload
+	received atomic.Uint64  // events accepted since the start
 }
 
 // newGateway builds every part. Nothing runs yet, but the queue is open and the webhook's address is bound, so that
 // a mistake shows before anything starts.
 func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
-	g = &gateway{cfg: cfg, log: log}
+	g = &gateway{cfg: cfg, log: log, hup: make(chan os.Signal, 1)}
+	g.policy.loaded, g.policy.rules = time.Now(), cfg.policy.Len()
+	if cfg.file != "" {
+		if g.policy.config, err = os.ReadFile(cfg.file); err != nil {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close())
@@ -43,13 +56,14 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		return nil, fmt.Errorf("make state directory: %w", err)
 	}
 	qcfg := cfg.Queue
-	qcfg.Log = log
+	qcfg.Log, qcfg.OnLost, qcfg.OnKept = log, g.overflow, g.recovered
 	if g.queue, err = queue.Open(queueDir(cfg), qcfg); err != nil {
 		return g, err
 	}
 	if g.resolver, err = newResolver(cfg, g.queue.ID()); err != nil {
 		return g, err
 	}
+	g.sources = newSources(filepath.Join(cfg.StateDir, "sources.json"), cfg.Sources, time.Now(), log)
 	if g.webhook, err = webhook.New(cfg.Webhook, log); err != nil {
 		return g, err
 	}
@@ -89,7 +103,9 @@ func newResolver(cfg *config, queueID string) (*resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &resolver{translator: tr, policy: cfg.policy}, nil
+	r := &resolver{translator: tr}
+	r.policy.Store(cfg.policy)
+	return r, nil
 }
 
 func queueDir(cfg *config) string { return filepath.Join(cfg.StateDir, "queue") }
@@ -126,8 +142,10 @@ func (g *gateway) Run(ctx context.Context) error {
 			continue
 		}
 		w.Log = r
+		g.readers = append(g.readers, r)
 		work.Go(func() { fail("output "+w.Name, w.Run(workCtx)) })
 	}
+	g.greet(ctx)
 	g.node.remember(ctx, g.queue)
 	ready := make(chan struct{}) // closed when the webhook may begin
 	if in := g.node.eventslog; in != nil {
@@ -146,9 +164,12 @@ func (g *gateway) Run(ctx context.Context) error {
 	if in := g.node.eventsd; in != nil {
 		input.Go(func() { fail("eventsd", in.Run(inputCtx, g.accept)) })
 	}
+	input.Go(func() { fail("heartbeat", g.speak(inputCtx)) })
+	input.Go(func() { fail("policy", g.watchPolicy(inputCtx, g.hup)) })
 
 	<-inputCtx.Done()
 	input.Wait()
+	g.farewell(queueCtx)
 	stopWorkers()
 	work.Wait()
 	stopQueue()
@@ -162,7 +183,12 @@ func (g *gateway) accept(ctx context.Context, r inputs.Received) error {
 }
 
 func (g *gateway) append(ctx context.Context, r inputs.Received) error {
-	return g.queue.Append(ctx, &queue.Record{Received: r.Time, Input: r.Input, Remote: r.Remote, Body: r.Body})
+	err := g.queue.Append(ctx, &queue.Record{Received: r.Time, Input: r.Input, Remote: r.Remote, Body: r.Body})
+	if err == nil {
+		g.received.Add(1)
+		g.sources.seen(r.Node, r.Time)
+	}
+	return err
 }
 
 func (g *gateway) close() error {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
@@ -20,7 +21,7 @@ import (
 // serve, demo and test share; it is pure and safe for concurrent use.
 type resolver struct {
 	translator *translate.Translator
-	policy     *policy.Policy
+	policy     atomic.Pointer[policy.Policy] // a reload puts another in its place
 }
 
 // resolve returns the notification, severity already as the policy wants it, and the decision.
@@ -31,8 +32,9 @@ func (r *resolver) resolve(rec *queue.Record) (*translate.Notification, policy.D
 	}
 	ev.Seq, ev.Received, ev.Input, ev.Remote = rec.Seq, rec.Received, rec.Input, rec.Remote
 	n := r.translator.Translate(&ev)
-	d := r.policy.Decide(n)
-	return r.policy.Apply(n, d), d, nil
+	p := r.policy.Load()
+	d := p.Decide(n)
+	return p.Apply(n, d), d, nil
 }
 
 // reader is one output's view of the queue: it reads records, resolves them, folds them into the output's alarms and
@@ -54,6 +56,9 @@ type reader struct {
 	buf       []queue.Record
 	steps     []alarms.Step
 	ready     []outputs.Item // folded, but more than Next was asked for
+
+	done   atomic.Uint64 // committed, for others to look at
+	active atomic.Int64  // alarms in table, likewise
 }
 
 var _ outputs.Log = (*reader)(nil)
@@ -80,7 +85,15 @@ func newReader(ctx context.Context, q queue.Queue, output string, r *resolver, t
 	if err != nil {
 		return nil, fmt.Errorf("restore the alarms of output %q: %w", output, err)
 	}
+	rd.count()
 	return rd, nil
+}
+
+// count makes known how many alarms there are.
+func (r *reader) count() {
+	if r.table != nil {
+		r.active.Store(int64(r.table.Len()))
+	}
 }
 
 // Next returns the next records of the log as this output sees them, and what happened to its alarms by itself.
@@ -95,6 +108,7 @@ func (r *reader) Next(ctx context.Context, max int) ([]outputs.Item, error) {
 			before := r.last
 			r.last = recs[len(recs)-1].Seq
 			r.ready = r.fold(r.resolveAll(recs), before)
+			r.count()
 		} else if err := r.wait(ctx); err != nil {
 			return nil, err
 		}
@@ -125,6 +139,7 @@ func (r *reader) wait(ctx context.Context) error {
 	for i := range r.steps {
 		r.ready = append(r.ready, extra(&r.steps[i], r.last))
 	}
+	r.count()
 	return nil
 }
 
@@ -251,6 +266,7 @@ func (r *reader) Commit(ctx context.Context, done []outputs.Item) error {
 		return err
 	}
 	r.committed, r.stale = at, nil
+	r.done.Store(at)
 	return nil
 }
 

@@ -4,7 +4,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 )
@@ -14,7 +16,7 @@ func serveCommand() *cli.Command {
 		Name:  "serve",
 		Usage: "run the gateway",
 		Description: "Receives events on the webhook address and sends them to the configured outputs until it is\n" +
-			"told to stop (SIGTERM or SIGINT). Example:\n" +
+			"told to stop (SIGTERM or SIGINT). SIGHUP, or a change of the policy file, reads the policy again. Example:\n" +
 			"  gluster-trapgw serve --config /etc/gluster-trapgw/config.yaml\n" +
 			"Then, on the cluster:\n" +
 			"  gluster-eventsapi webhook-add http://HOST:9000/listen",
@@ -40,6 +42,8 @@ func serveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			signal.Notify(g.hup, syscall.SIGHUP)
+			defer signal.Stop(g.hup)
 			tune()
 			log.Info("gateway started", "version", version(), "webhook", g.webhook.Addr(), "path", cfg.Webhook.Path,
 				"state_dir", cfg.StateDir, "outputs", len(cfg.Outputs), "policy", policyName(cfg))

@@ -229,7 +229,8 @@ func (in *Input) storeAll(ctx context.Context, queue <-chan datagram, accept inp
 		if !w.known {
 			in.Counters.Unknown.Add(1)
 		}
-		in.store(ctx, storeCtx, accept, inputs.Received{Time: d.time.UTC(), Input: Name, Remote: d.remote, Body: w.body(id.get(d.time))})
+		uuid := id.get(d.time)
+		in.store(ctx, storeCtx, accept, inputs.Received{Time: d.time.UTC(), Input: Name, Remote: d.remote, Node: uuid, Body: w.body(uuid)})
 	}
 }
 

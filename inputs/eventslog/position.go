@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/gluster-trapgw/gluster-trapgw/statefile"
 )
 
 // position is how far the log was handed on. The octets before it tell the right file after a rotation: a file's
@@ -44,32 +45,14 @@ func loadPosition(file, path string) (p position, ok bool, err error) {
 	return p, p.Path == path && p.Offset >= 0, nil
 }
 
-// save replaces the file so that after a crash there is either the old or the new one.
-func (p *position) save(file string) (err error) {
+// save puts the position into the file.
+func (p *position) save(file string) error {
 	text, err := json.Marshal(p)
+	if err == nil {
+		err = statefile.Write(file, append(text, '\n'))
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("save position in events.log: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("save position in events.log: %w", err)
-		}
-	}()
-	temp := file + ".new"
-	f, err := os.OpenFile(temp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, file); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return nil
 }

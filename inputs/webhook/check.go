@@ -43,12 +43,12 @@ const (
 // An object without event may be one as glusterd2 builds it (glusterd2/events): name and timestamp (texts), origin (a text)
 // and data (an object), which may be absent. Further members are ignored. Of a repeated member every value has to be right, so it does not matter which one
 // a reader takes. One pass, nothing is decoded and nothing allocated: decoding happens when the event is read from
-// the queue.
-func check(body []byte) *bodyError {
+// the queue. node is the nodeid of a right body, without its quotes; empty when it has none.
+func check(body []byte) (node []byte, fault *bodyError) {
 	s := scanner{b: body}
 	s.space()
 	if s.peek() != '{' {
-		return &bodyError{Text: "the body is not a JSON object: expected one as glustereventsd posts it"}
+		return nil, &bodyError{Text: "the body is not a JSON object: expected one as glustereventsd posts it"}
 	}
 	var event, message, ts bool
 	var bad *bodyError // the first one; broken JSON goes before it
@@ -78,6 +78,9 @@ func check(body []byte) *bodyError {
 		case `"nodeid"`:
 			if value[0] != '"' && value[0] != 'n' {
 				fault = wrong("nodeid", wantNode, value)
+			}
+			if value[0] == '"' {
+				node = value[1 : len(value)-1]
 			}
 		case `"ts"`:
 			if ts = true; !isInteger(value) {
@@ -112,23 +115,23 @@ func check(body []byte) *bodyError {
 	s.space()
 	switch {
 	case s.deep:
-		return &bodyError{Text: fmt.Sprintf("the body nests values more than %d deep", maxDepth)}
+		return nil, &bodyError{Text: fmt.Sprintf("the body nests values more than %d deep", maxDepth)}
 	case !valid:
-		return &bodyError{Text: fmt.Sprintf("the body stops being valid JSON after octet %d", end)}
+		return nil, &bodyError{Text: fmt.Sprintf("the body stops being valid JSON after octet %d", end)}
 	case s.i < len(body):
-		return &bodyError{Text: fmt.Sprintf("the body goes on after the object, which ends at octet %d: expected one event for each request", end)}
+		return nil, &bodyError{Text: fmt.Sprintf("the body goes on after the object, which ends at octet %d: expected one event for each request", end)}
 	case !event && name && timestamp:
-		return bad2
+		return nil, bad2
 	case bad != nil:
-		return bad
+		return nil, bad
 	case !event:
-		return &bodyError{"is missing: " + wantEvent, "event"}
+		return nil, &bodyError{"is missing: " + wantEvent, "event"}
 	case !message:
-		return &bodyError{"is missing: " + wantMessage, "message"}
+		return nil, &bodyError{"is missing: " + wantMessage, "message"}
 	case !ts:
-		return &bodyError{"is missing: " + wantTS, "ts"}
+		return nil, &bodyError{"is missing: " + wantTS, "ts"}
 	}
-	return nil
+	return node, nil
 }
 
 // wrong words the mistake; value is valid JSON.

@@ -191,7 +191,8 @@ func (in *Input) serve(x *fasthttp.RequestCtx) {
 		in.Counters.Tests.Add(1)
 		return
 	}
-	if bad := check(body); bad != nil {
+	node, bad := check(body)
+	if bad != nil {
 		in.Counters.Bad.Add(1)
 		in.complain("webhook refused a body that is not an event", remote, bad)
 		refuse(x, fasthttp.StatusBadRequest, bad)
@@ -201,14 +202,14 @@ func (in *Input) serve(x *fasthttp.RequestCtx) {
 		in.Counters.Tests.Add(1)
 		return
 	}
-	if in.store(x, remote, body) {
+	if in.store(x, remote, string(node), body) {
 		in.Counters.Accepted.Add(1)
 	}
 }
 
 // store hands the event on, or answers 503. What is under way is stored even if the connection breaks meanwhile: the
 // sender cannot take the event back.
-func (in *Input) store(x *fasthttp.RequestCtx, remote string, body []byte) bool {
+func (in *Input) store(x *fasthttp.RequestCtx, remote, node string, body []byte) bool {
 	defer in.inFlight.Add(-1)
 	if in.inFlight.Add(1) > int64(in.limits.inFlight) {
 		in.Counters.Busy.Add(1)
@@ -218,7 +219,8 @@ func (in *Input) store(x *fasthttp.RequestCtx, remote string, body []byte) bool 
 	}
 	// The URL as it was registered: glustereventsd posts each event to each of those.
 	via := string(x.Host()) + string(x.RequestURI())
-	if err := in.accept(context.Background(), inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Via: via, Body: bytes.Clone(body)}); err != nil {
+	if err := in.accept(context.Background(), inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Via: via,
+		Node: node, Body: bytes.Clone(body)}); err != nil {
 		in.Counters.Failed.Add(1)
 		if in.failing.CompareAndSwap(false, true) {
 			in.log.Error("events cannot be stored and are refused with 503: glustereventsd does not repeat them", "err", err)
