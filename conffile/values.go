@@ -152,3 +152,18 @@ func ReadSecret(file string) (Secret, error) {
 	}
 	return Secret(line), nil
 }
+
+// PickSecret returns a secret that is written inline or in a file.
+func PickSecret(key string, inline Secret, file string) (Secret, error) {
+	switch {
+	case inline != "" && file != "":
+		return "", At(key, "both %s and %s_file are set: use one", key, key)
+	case file == "":
+		return inline, nil
+	}
+	s, err := ReadSecret(file)
+	if err != nil {
+		return "", At(key+"_file", "%w", err)
+	}
+	return s, nil
+}

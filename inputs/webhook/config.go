@@ -2,12 +2,12 @@ package webhook
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
 
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
+	"github.com/gluster-trapgw/gluster-trapgw/listener"
 )
 
 // Config is the webhook part of the configuration.
@@ -23,15 +23,8 @@ type Config struct {
 	MaxBody    conffile.Size   `yaml:"max_body"`
 }
 
-// TLSConfig names PEM files; all of them are read again when they change. With a CA for clients, only clients with a
-// certificate of that CA can connect.
-type TLSConfig struct {
-	CertFile     string `yaml:"cert_file"`
-	KeyFile      string `yaml:"key_file"`
-	ClientCAFile string `yaml:"client_ca_file"`
-}
-
-func (c *TLSConfig) on() bool { return *c != TLSConfig{} }
+// TLSConfig names the certificate files.
+type TLSConfig = listener.TLS
 
 // DefaultConfig listens on loopback, at the port and path of gluster's own example receiver.
 func DefaultConfig() Config {
@@ -41,23 +34,12 @@ func DefaultConfig() Config {
 // largestBody bounds max_body: a body is held in memory until it is on disk.
 const largestBody = 16 << 20
 
-// longestSocket is what the kernel takes as the path of a unix socket.
-const longestSocket = 107
-
 // Validate reports every mistake, unreadable secrets and certificates included.
 func (c *Config) Validate() error {
 	var errs []error
 	add := func(path, format string, args ...any) { errs = append(errs, conffile.At(path, format, args...)) }
-	if file, ok := strings.CutPrefix(c.Listen, "unix:"); ok {
-		if !strings.HasPrefix(file, "/") || len(file) > longestSocket {
-			add("listen", "%q is not an absolute path of up to %d octets, like unix:/run/gluster-trapgw.sock", c.Listen, longestSocket)
-		}
-	} else if host, port, err := net.SplitHostPort(c.Listen); err != nil {
-		add("listen", "%q is not host:port or unix:/path, like 127.0.0.1:9000 or [::]:9000", c.Listen)
-	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		add("listen", "%q has no port from 0 to 65535", c.Listen)
-	} else if strings.ContainsAny(host, " /") {
-		add("listen", "%q is not a host", host)
+	if err := listener.Check(c.Listen, "127.0.0.1:9000 or [::]:9000"); err != nil {
+		add("listen", "%w", err)
 	}
 	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#% ") {
 		add("path", "%q is not a path: it begins with / and has no query, no %% and no space", c.Path)
@@ -70,8 +52,8 @@ func (c *Config) Validate() error {
 			errs = append(errs, err)
 		}
 	}
-	if c.TLS.on() {
-		if _, err := c.TLS.load(); err != nil {
+	if c.TLS.On() {
+		if _, err := c.TLS.Load(); err != nil {
 			errs = append(errs, conffile.In("tls", err))
 		}
 	}
@@ -83,22 +65,11 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) token() (conffile.Secret, error)  { return pick("token", c.Token, c.TokenFile) }
-func (c *Config) secret() (conffile.Secret, error) { return pick("secret", c.Secret, c.SecretFile) }
-
-// pick returns a secret that is written inline or in a file.
-func pick(key string, inline conffile.Secret, file string) (conffile.Secret, error) {
-	switch {
-	case inline != "" && file != "":
-		return "", conffile.At(key, "both %s and %s_file are set: use one", key, key)
-	case file == "":
-		return inline, nil
-	}
-	s, err := conffile.ReadSecret(file)
-	if err != nil {
-		return "", conffile.At(key+"_file", "%w", err)
-	}
-	return s, nil
+func (c *Config) token() (conffile.Secret, error) {
+	return conffile.PickSecret("token", c.Token, c.TokenFile)
+}
+func (c *Config) secret() (conffile.Secret, error) {
+	return conffile.PickSecret("secret", c.Secret, c.SecretFile)
 }
 
 // allows reports whether a sender may talk to us. A unix socket has no addresses: its file mode decides.

@@ -1,20 +1,17 @@
 package webhook
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"github.com/gluster-trapgw/gluster-trapgw/listener"
 )
 
 // limits bound what a sender can make us hold. A node opens one connection at a time, so they are far from what
@@ -41,23 +38,9 @@ var defaultLimits = limits{
 
 // Listen binds the configured address. Connections wait until Run.
 func (in *Input) Listen() error {
-	network, addr := "tcp", in.cfg.Listen
-	if file, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, addr = "unix", file
-		if err := removeStale(file); err != nil {
-			return fmt.Errorf("listen for the webhook: %w", err)
-		}
-	}
-	// No keep-alive probes: idle connections are closed long before, and setting them up costs each event four calls.
-	quiet := net.ListenConfig{KeepAlive: -1}
-	l, err := quiet.Listen(context.Background(), network, addr)
+	l, err := listener.Listen(in.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for the webhook: %w", err)
-	}
-	if network == "unix" {
-		if err := os.Chmod(addr, 0o660); err != nil {
-			return fmt.Errorf("listen for the webhook: %w", errors.Join(err, l.Close()))
-		}
 	}
 	in.ListenOn(l)
 	return nil
@@ -69,7 +52,7 @@ func (in *Input) ListenOn(l net.Listener) {
 	l = netutil.LimitListener(&sourceLimiter{Listener: l, in: in, open: map[netip.Addr]int{}}, in.limits.connections)
 	if in.certs != nil {
 		// Outermost, because net/http recognises TLS by the type of the connection.
-		l = tls.NewListener(l, &tls.Config{GetConfigForClient: in.certs.config, MinVersion: tls.VersionTLS12})
+		l = tls.NewListener(l, &tls.Config{GetConfigForClient: in.certs.Config, MinVersion: tls.VersionTLS12})
 	}
 	in.listener = l
 	if addr, ok := in.addr.(*net.TCPAddr); ok && !addr.IP.IsLoopback() && in.auth.open() && len(in.cfg.AllowFrom) == 0 && in.cfg.TLS.ClientCAFile == "" {
@@ -94,28 +77,6 @@ func (in *Input) Close() error {
 		return err
 	}
 	return nil
-}
-
-// removeStale removes the socket that a killed process left behind: nobody answers there any more.
-func removeStale(file string) error {
-	info, err := os.Lstat(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%q exists and is not a socket", file)
-	}
-	c, err := net.DialTimeout("unix", file, time.Second)
-	if err == nil {
-		return errors.Join(fmt.Errorf("another process listens on %q", file), c.Close())
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return err
-	}
-	return os.Remove(file)
 }
 
 // sourceLimiter closes connections of an address that has too many.

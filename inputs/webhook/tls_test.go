@@ -82,7 +82,7 @@ func TestTLS(t *testing.T) {
 	ca := newAuthority(t)
 	dir := t.TempDir()
 	cfg := DefaultConfig()
-	cfg.TLS = TLSConfig{filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "ca")}
+	cfg.TLS = TLSConfig{CertFile: filepath.Join(dir, "cert"), KeyFile: filepath.Join(dir, "key"), ClientCAFile: filepath.Join(dir, "ca")}
 	write(t, cfg.TLS.ClientCAFile, ca.pem)
 	cert, key := ca.issue(t, 10)
 	write(t, cfg.TLS.CertFile, cert)

@@ -22,6 +22,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
+	"github.com/gluster-trapgw/gluster-trapgw/listener"
 )
 
 // Name is the name of this input in records and logs.
@@ -35,7 +36,7 @@ type Input struct {
 	log        *slog.Logger
 	now        func() time.Time
 	auth       *authenticator
-	certs      *certificates // nil without TLS
+	certs      *listener.Certificates // nil without TLS
 	limits     limits
 	listener   net.Listener
 	addr       net.Addr // that the listener is bound to
@@ -60,8 +61,8 @@ func newInput(cfg Config, log *slog.Logger, now func() time.Time) (*Input, error
 		return nil, err
 	}
 	in := &Input{cfg: cfg, log: log, now: now, auth: newAuthenticator(token, secret, now), limits: defaultLimits}
-	if cfg.TLS.on() {
-		if in.certs, err = newCertificates(cfg.TLS, log, now); err != nil {
+	if cfg.TLS.On() {
+		if in.certs, err = listener.NewCertificates(cfg.TLS, Name, log, now); err != nil {
 			return nil, err
 		}
 	}

@@ -1,4 +1,6 @@
-package webhook
+// Package listener binds the addresses that the gateway is reached at: host:port or unix:/path, with or without TLS. The
+// webhook and the admin endpoint are its callers; what is spoken over the connections is theirs.
+package listener
 
 import (
 	"crypto/tls"
@@ -12,9 +14,20 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 )
 
-// load reads the files and reports every mistake.
-func (c *TLSConfig) load() (*tls.Config, error) {
-	// glustereventsd speaks HTTP/1.1 only; HTTP/2 would have limits of its own to watch.
+// TLS names PEM files; all of them are read again when they change. With a CA for clients, only clients with a
+// certificate of that CA can connect.
+type TLS struct {
+	CertFile     string `yaml:"cert_file"`
+	KeyFile      string `yaml:"key_file"`
+	ClientCAFile string `yaml:"client_ca_file"`
+}
+
+// On reports whether anything is configured.
+func (c *TLS) On() bool { return *c != TLS{} }
+
+// Load reads the files and reports every mistake.
+func (c *TLS) Load() (*tls.Config, error) {
+	// HTTP/1.1 only, which is what glustereventsd speaks; HTTP/2 would have limits of its own to watch.
 	t := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	var errs []error
 	for _, f := range []struct{ key, file string }{{"cert_file", c.CertFile}, {"key_file", c.KeyFile}} {
@@ -41,11 +54,12 @@ func (c *TLSConfig) load() (*tls.Config, error) {
 	return t, errors.Join(errs...)
 }
 
-// certificates hands out the TLS configuration and reads the files again when they changed. It looks when a client
+// Certificates hands out the TLS configuration and reads the files again when they changed. It looks when a client
 // connects, at most once a second, so that it needs no goroutine. Files that do not fit together, as in the middle of
 // a renewal, leave the old ones in use.
-type certificates struct {
-	files TLSConfig
+type Certificates struct {
+	files TLS
+	name  string // for the log
 	log   *slog.Logger
 	now   func() time.Time
 
@@ -62,17 +76,18 @@ type stamp struct {
 	size     int64
 }
 
-func newCertificates(files TLSConfig, log *slog.Logger, now func() time.Time) (*certificates, error) {
-	c := &certificates{files: files, log: log, now: now, looked: now(), stamps: files.stamps()}
+// NewCertificates reads the files; name is what the log calls their user.
+func NewCertificates(files TLS, name string, log *slog.Logger, now func() time.Time) (*Certificates, error) {
+	c := &Certificates{files: files, name: name, log: log, now: now, looked: now(), stamps: files.stamps()}
 	var err error
-	if c.current, err = files.load(); err != nil {
+	if c.current, err = files.Load(); err != nil {
 		return nil, conffile.In("tls", err)
 	}
 	return c, nil
 }
 
 // stamps of missing files are zero.
-func (c *TLSConfig) stamps() (s [3]stamp) {
+func (c *TLS) stamps() (s [3]stamp) {
 	for i, file := range []string{c.CertFile, c.KeyFile, c.ClientCAFile} {
 		if info, err := os.Stat(file); err == nil {
 			s[i] = stamp{info.ModTime(), info.Size()}
@@ -81,8 +96,8 @@ func (c *TLSConfig) stamps() (s [3]stamp) {
 	return s
 }
 
-// config is for tls.Config.GetConfigForClient.
-func (c *certificates) config(*tls.ClientHelloInfo) (*tls.Config, error) {
+// Config is for tls.Config.GetConfigForClient.
+func (c *Certificates) Config(*tls.ClientHelloInfo) (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
@@ -94,15 +109,15 @@ func (c *certificates) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 	if stamps == c.stamps {
 		return c.current, nil
 	}
-	fresh, err := c.files.load()
+	fresh, err := c.files.Load()
 	if err != nil {
 		if !c.failing {
-			c.log.Error("webhook keeps its old certificate: the changed files cannot be used", "err", err)
+			c.log.Error("changed certificate files cannot be used: the old certificate stays", "listener", c.name, "err", err)
 		}
 		c.failing = true
 		return c.current, nil
 	}
 	c.current, c.stamps, c.failing = fresh, stamps, false
-	c.log.Info("webhook uses a new certificate", "file", c.files.CertFile)
+	c.log.Info("new certificate in use", "listener", c.name, "file", c.files.CertFile)
 	return c.current, nil
 }
