@@ -141,7 +141,7 @@ func TestTLS(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if a, b := strings.Count(s.logs.String(), "keeps its old certificate"), strings.Count(s.logs.String(), "uses a new certificate"); a != 1 || b != 2 {
+	if a, b := strings.Count(s.logs.String(), "changed certificate files cannot be used"), strings.Count(s.logs.String(), "new certificate in use"); a != 1 || b != 2 {
 		t.Errorf("%d lines about the failure and %d about new ones, want 1 and 2:\n%s", a, b, s.logs)
 	}
 	if bytes.Contains(s.logs.Bytes(), []byte("PRIVATE")) {
