@@ -246,3 +246,16 @@ func (m *matcher) why(v *view) string {
 func either(values ...string) string {
 	return strings.Join(slices.DeleteFunc(values, func(s string) bool { return s == "" }), " or ")
 }
+
+// OfType returns what the rules say of a notification of which only the type is known: event, group, severity and
+// state. Rules that look at more, at the volume for one, are passed over, as they may hold for some and not for others.
+func (p *Policy) OfType(n *translate.Notification) Decision {
+	v := view{n: n}
+	for _, r := range p.rules {
+		more := func(m matcher) bool { return m.field > byGroup }
+		if r.fitsEvent(n.Event) && !slices.ContainsFunc(r.matchers, more) && r.failing(&v) == nil {
+			return r.decide(n)
+		}
+	}
+	return Decision{Severity: n.Severity}
+}

@@ -29,7 +29,8 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			serveCommand(), demoCommand(), testCommand(), sendCommand(), listenCommand(),
 			eventsCommand(), mibCommand(), policyCommand(), configCommand(), snmpCommand(),
-			queueCommand(), historyCommand(), alarmsCommand(), doctorCommand(), setupCommand(), completionCommand(), versionCommand(),
+			integrationsCommand(), nagiosCommand(), queueCommand(), historyCommand(), alarmsCommand(), doctorCommand(), setupCommand(),
+			completionCommand(), versionCommand(),
 		},
 	}
 	eachCommand(app.Commands, func(c *cli.Command) {

@@ -32,6 +32,8 @@ var mayImport = map[string][]string{
 	"outputs":                   {"translate"},
 	"outputs/snmp":              {"outputs", "translate", "mibs", "conffile"},
 	"outputs/syslog":            {"outputs", "translate", "conffile"},
+	"integrations":              {"integrations/nagios", "translate", "mibs"},
+	"integrations/nagios":       {"mibs"},
 	"outputs/snmp/snmptest":     {"mibs", "mibs/mibtest"},
 	"outputs/syslog/syslogtest": {"mibs/mibtest"},
 }

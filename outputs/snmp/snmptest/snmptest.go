@@ -25,6 +25,7 @@ type Options struct {
 	Config    []string // more lines of snmptrapd.conf, like createUser and authUser
 	Community string   // empty: public
 	Root      string   // OID root of the MIB; empty: the default one
+	Output    string   // options of -O; empty: Q, which Traps can read. Trap handlers of others want n
 }
 
 // Trap is one notification as snmptrapd logged it.
@@ -59,6 +60,7 @@ type Daemon struct {
 	dir     string
 	mibs    string
 	network string
+	output  string
 	conf    []string
 
 	mu   sync.Mutex // guards proc
@@ -75,7 +77,10 @@ const (
 // Start runs snmptrapd until the test ends. Without the program the test is skipped, or fails when TRAPGW_PEERS=1.
 func Start(t testing.TB, opts Options) *Daemon {
 	t.Helper()
-	d := &Daemon{t: t, bin: mibtest.Tool(t, "snmptrapd"), dir: t.TempDir(), network: opts.Network}
+	d := &Daemon{t: t, bin: mibtest.Tool(t, "snmptrapd"), dir: t.TempDir(), network: opts.Network, output: "-O" + opts.Output}
+	if opts.Output == "" {
+		d.output = "-OQ"
+	}
 	d.mibs = mibtest.Dir(t, opts.Root)
 	if d.network == "" {
 		d.network = "udp"
@@ -154,7 +159,7 @@ func (d *Daemon) Restart() {
 	d.t.Helper()
 	d.Stop()
 	cmd := exec.Command(d.bin, "-f", "-M", d.mibs, "-m", mibs.EventsModule+":SNMPv2-MIB:SNMP-COMMUNITY-MIB",
-		"-OQ", "-A", "-Lf", d.Log, "-p", filepath.Join(d.dir, "trapd.pid"), d.listen)
+		d.output, "-A", "-Lf", d.Log, "-p", filepath.Join(d.dir, "trapd.pid"), d.listen)
 	persist := filepath.Join(d.dir, "persist")
 	// The search path keeps the files of the machine away as -C would, which also skips the state of the last run.
 	cmd.Env = append(os.Environ(), "SNMPCONFPATH="+d.dir+":"+persist, "SNMP_PERSISTENT_DIR="+persist)
