@@ -79,6 +79,9 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 			return g, err
 		}
 	}
+	if len(cfg.Outputs) > 1 {
+		g.resolver.recent = make([]atomic.Pointer[shared], recentShared)
+	}
 	env := newOutputEnv(cfg, engines, log)
 	for i := range cfg.Outputs {
 		o := &cfg.Outputs[i]

@@ -8,11 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
+	"github.com/gluster-trapgw/gluster-trapgw/policy"
+	"github.com/gluster-trapgw/gluster-trapgw/queue"
 )
 
 // What the gateway says of itself, in its order: started, a heartbeat with counters, stopping.
@@ -307,4 +310,31 @@ func mustRead(t *testing.T, file string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// Outputs that share the work get what each would have worked out itself, also across a reload.
+func TestOutputsShareWork(t *testing.T) {
+	s := newSite(t, policy.Default())
+	s.res.recent = make([]atomic.Pointer[shared], recentShared)
+	rec := &queue.Record{Seq: 1, Received: time.Unix(1795388400, 0), Body: []byte(`{"event":"VOLUME_CREATE","ts":1795388400,"nodeid":null,"message":{"name":"gv0"}}`)}
+	first, d, err := s.res.share(rec)
+	if err != nil || d.Dropped {
+		t.Fatal(err, d)
+	}
+	if n, _, err := s.res.share(rec); err != nil || n != first {
+		t.Errorf("got %v, %v; want the first one's", n, err)
+	}
+	other := *rec
+	other.Seq += recentShared
+	if n, _, err := s.res.share(&other); err != nil || n == first || n.Seq != other.Seq {
+		t.Errorf("got %v, %v; want that of record %d", n, err, other.Seq)
+	}
+	p, err := policy.Load("p.yaml", []byte("rules:\n  - {name: none, drop: true}\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.res.policy.Store(p)
+	if _, d, err := s.res.share(rec); err != nil || !d.Dropped {
+		t.Errorf("got %+v, %v; want what the new policy says", d, err)
+	}
 }

@@ -22,6 +22,35 @@ import (
 type resolver struct {
 	translator *translate.Translator
 	policy     atomic.Pointer[policy.Policy] // a reload puts another in its place
+	recent     []atomic.Pointer[shared]     // by number: outputs that keep up share the work; empty for one output
+}
+
+// shared is what resolve found out about a record. It is not changed any more.
+type shared struct {
+	seq      uint64
+	policy   *policy.Policy
+	n        *translate.Notification
+	decision policy.Decision
+}
+
+// recentShared is how far apart outputs can be and still share: some batches.
+const recentShared = 2048
+
+// share is resolve for one of several outputs.
+func (r *resolver) share(rec *queue.Record) (*translate.Notification, policy.Decision, error) {
+	if len(r.recent) == 0 {
+		return r.resolve(rec)
+	}
+	slot := &r.recent[rec.Seq%recentShared]
+	if v := slot.Load(); v != nil && v.seq == rec.Seq && v.policy == r.policy.Load() {
+		return v.n, v.decision, nil
+	}
+	p := r.policy.Load()
+	n, d, err := r.resolve(rec)
+	if err == nil {
+		slot.Store(&shared{rec.Seq, p, n, d})
+	}
+	return n, d, err
 }
 
 // resolve returns the notification, severity already as the policy wants it, and the decision.
@@ -176,7 +205,7 @@ func (r *reader) resolve(rec *queue.Record) resolved {
 		it.Outcome = outputs.Damaged
 		return resolved{item: it}
 	}
-	n, d, err := r.resolver.resolve(rec)
+	n, d, err := r.resolver.share(rec)
 	if err != nil {
 		// The input checked it, so this is a fault of ours: say so, keep going, the record stays in the history.
 		r.log.Error("event cannot be translated", "output", r.output, "seq", rec.Seq, "err", err)
