@@ -22,7 +22,7 @@ import (
 type resolver struct {
 	translator *translate.Translator
 	policy     atomic.Pointer[policy.Policy] // a reload puts another in its place
-	recent     []atomic.Pointer[shared]     // by number: outputs that keep up share the work; empty for one output
+	recent     []atomic.Pointer[shared]      // by number: outputs that keep up share the work; empty for one output
 }
 
 // shared is what resolve found out about a record. It is not changed any more.
