@@ -37,16 +37,22 @@ func (g *agenda) Pop() any {
 
 // deadline is when something happens to the alarm by itself; 0 is never.
 func (t *Table) deadline(a *alarm) int64 {
-	switch {
-	case a.gone:
+	if a.gone {
 		return 0
-	case a.held && a.due != 0:
-		return a.due
 	}
+	at := soonest(a.due, a.next)
 	if age := t.ages[a.Class]; age > 0 {
-		return a.last + int64(age)
+		at = soonest(at, a.last+int64(age))
 	}
-	return 0
+	return at
+}
+
+// soonest returns the earlier of two times of which 0 is never.
+func soonest(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // schedule puts the alarm where it belongs on the agenda.
@@ -67,36 +73,61 @@ func (t *Table) schedule(a *alarm) {
 
 // Due returns when Advance may have something to say; zero when nothing is planned.
 func (t *Table) Due() time.Time {
-	if t.review {
+	if t.review || t.resync != nil {
 		return stamp(1) // at once
 	}
-	if len(t.agenda) == 0 {
+	switch at := t.soonest(); at {
+	case 0:
 		return time.Time{}
+	default:
+		return stamp(at)
 	}
-	return stamp(t.agenda[0].at)
 }
 
-// Advance appends to steps what happened by itself until now: alarms that were kept back come out, others are too old.
+func (t *Table) soonest() (at int64) {
+	if len(t.agenda) > 0 {
+		at = t.agenda[0].at
+	}
+	if len(t.windows) > 0 {
+		at = soonest(at, t.windows[0].end)
+	}
+	return at
+}
+
+// Advance appends to steps what happened by itself until now: alarms that were kept back come out, others are repeated or
+// too old, throttled notifications are summed up, and a resync goes on.
 func (t *Table) Advance(steps []Step, now time.Time) []Step {
 	if t.review {
 		t.review = false
-		if changes := t.reviewHeld(now, nil); changes != nil {
+		if changes := t.reviewSilenced(now, t.reviewHeld(now, nil)); changes != nil {
 			steps = append(steps, Step{Verdict: Held, Changes: changes})
 		}
 	}
-	for len(t.agenda) > 0 && t.agenda[0].at <= now.UnixNano() {
+	if t.resync != nil {
+		steps = t.goOn(steps, now)
+	}
+	for {
+		at := t.soonest()
+		if at == 0 || at > now.UnixNano() {
+			return steps
+		}
+		if len(t.windows) > 0 && t.windows[0].end == at {
+			steps = append(steps, t.close(t.windows[0], now))
+			continue
+		}
 		a := t.agenda[0]
 		switch {
-		case a.held && a.due != 0:
-			s := Step{Notification: t.raised(a)}
-			s.Changes = append(t.on(a, now, nil), a.change())
-			steps = append(steps, s)
-		case a.held:
+		case a.due == at && a.held != heard:
+			steps = append(steps, t.out(a, now))
+		case a.due == at:
+			steps = append(steps, t.owed(a, now))
+		case a.next == at:
+			steps = append(steps, t.again(a, now))
+		case a.held != heard:
 			steps = append(steps, Step{Verdict: Held, Changes: t.remove(a, now, nil)})
 		default:
 			n := t.aged(a, now)
 			steps = append(steps, Step{Notification: n, Changes: t.remove(a, now, nil)})
 		}
 	}
-	return steps
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
@@ -43,10 +42,16 @@ type report struct {
 // status is what changes while the alarm is active. Times are in nanoseconds since 1970.
 type status struct {
 	severity translate.Severity
+	held     reason // why the output has not heard of it
+	explains bool   // it counts among the causes that keep others back
 	count    int
-	last     int64 // receipt of the last raise
-	held     bool  // kept back, the output has not heard of it
-	due      int64 // held, but the cause is over: when it comes out
+	last     int64  // receipt of the last raise
+	wait     int64  // it is held at least until then
+	due      int64  // when it comes out or, when it was heard, its update
+	repeat   int64  // how often it is sent again while it is active; 0 is never
+	next     int64  // when it is sent again
+	silence  string // the silence that keeps it or its update back until due
+	limit    *Limit // by which it goes out
 }
 
 func newReport(key string, n *translate.Notification) *report {
@@ -138,20 +143,14 @@ func (t *Table) over(a *alarm, n *translate.Notification) *translate.Notificatio
 	return &c
 }
 
-// aged is the clear of an alarm that nothing was heard of for too long.
-func (t *Table) aged(a *alarm, now time.Time) *translate.Notification {
-	c := a.notification(t.tr)
-	c.State, c.Severity, c.AlarmClass, c.AlarmKey = translate.Clear, translate.Cleared, a.Class, a.report.key
-	c.Active, c.Count = a.activeAt(now), a.count
-	c.ID = furtherID(c.ID, "aged")
-	c.Time, c.Received = now.UTC(), now.UTC()
-	c.Text = "Over: " + a.text + " (" + a.history(c.Active) + "): not reported again for " + conffile.Duration(t.ages[a.Class]).String()
-	return c
-}
-
 // history is "after 2m10s", "after 3h5m, reported 12 times".
-func (a *alarm) history(active time.Duration) string {
-	s := "after " + Span(active)
+func (a *alarm) history(active time.Duration) string { return "after " + a.reports(active) }
+
+// sofar is "for 2m10s", "for 3h5m, reported 12 times".
+func (a *alarm) sofar(active time.Duration) string { return "for " + a.reports(active) }
+
+func (a *alarm) reports(active time.Duration) string {
+	s := Span(active)
 	if a.count > 1 {
 		s += ", reported " + strconv.Itoa(a.count) + " times"
 	}

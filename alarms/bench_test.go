@@ -29,7 +29,7 @@ func full(t testing.TB, tr *translate.Translator, alarms int) *Table {
 	table := New(DefaultConfig(), tr)
 	var steps []Step
 	for i := range alarms {
-		steps = table.Apply(steps[:0], event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i)), true)
+		steps = table.Apply(steps[:0], event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i)), Want{Sends: true})
 	}
 	if table.Len() != alarms {
 		t.Fatalf("%d alarms, want %d", table.Len(), alarms)
@@ -58,7 +58,7 @@ func BenchmarkApply(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			for i := range b.N {
-				steps = table.Apply(steps[:0], ns[i%len(ns)], true)
+				steps = table.Apply(steps[:0], ns[i%len(ns)], Want{Sends: true})
 			}
 		})
 	}
@@ -72,7 +72,7 @@ func BenchmarkApply(b *testing.B) {
 			if i%2 == 1 {
 				n = clear
 			}
-			steps = table.Apply(steps[:0], n, true)
+			steps = table.Apply(steps[:0], n, Want{Sends: true})
 			for k := range steps {
 				for c := range steps[k].Changes {
 					steps[k].Changes[c].Value()
@@ -98,7 +98,7 @@ func TestMemory(t *testing.T) {
 	if used > 90 {
 		t.Errorf("100,000 alarms take %d MiB", used)
 	}
-	steps := table.Apply(nil, event(t, tr, 200_000, brickBody("BRICK_CONNECTED", 99_999)), true)
+	steps := table.Apply(nil, event(t, tr, 200_000, brickBody("BRICK_CONNECTED", 99_999)), Want{Sends: true})
 	if len(steps) != 1 || steps[0].Notification == nil || table.Len() != 99_999 {
 		t.Errorf("clear of one of many: %+v", steps)
 	}
@@ -109,7 +109,7 @@ func TestFlood(t *testing.T) {
 	table := New(DefaultConfig(), tr)
 	var steps []Step
 	for i := range maxAlarms + 10 {
-		steps = table.Apply(steps[:0], event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i)), true)
+		steps = table.Apply(steps[:0], event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i)), Want{Sends: true})
 		if len(steps) != 1 || steps[0].Notification == nil {
 			t.Fatalf("raise %d is not heard", i)
 		}
@@ -117,7 +117,7 @@ func TestFlood(t *testing.T) {
 	if table.Len() != maxAlarms {
 		t.Errorf("%d alarms, want %d", table.Len(), maxAlarms)
 	}
-	if s := table.Apply(nil, event(t, tr, maxAlarms+11, brickBody("BRICK_CONNECTED", maxAlarms+5)), true); s[0].Notification == nil {
+	if s := table.Apply(nil, event(t, tr, maxAlarms+11, brickBody("BRICK_CONNECTED", maxAlarms+5)), Want{Sends: true}); s[0].Notification == nil {
 		t.Error("clear of an alarm that had no room is not heard")
 	}
 }

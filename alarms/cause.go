@@ -94,18 +94,21 @@ func (t *Table) blocked(a *alarm, n *translate.Notification) bool {
 	return false
 }
 
-// on is called when the output hears of an alarm: it may explain others.
+// on is called when no cause keeps an alarm back: it may explain others.
 func (t *Table) on(a *alarm, now time.Time, changes []Change) []Change {
-	if a.held {
-		a.held, a.due = false, 0
-		delete(t.held, a)
-		t.schedule(a)
+	if a.explains {
+		return changes
 	}
+	a.explains = true
 	return t.explain(a, +1, now, changes)
 }
 
-// off is called when an alarm that the output heard of is over.
+// off is called when an alarm is over.
 func (t *Table) off(a *alarm, now time.Time, changes []Change) []Change {
+	if !a.explains {
+		return changes
+	}
+	a.explains = false
 	return t.explain(a, -1, now, changes)
 }
 
@@ -129,17 +132,20 @@ func (t *Table) explain(a *alarm, by int, now time.Time, changes []Change) []Cha
 func (t *Table) reviewHeld(now time.Time, changes []Change) []Change {
 	var touched []*alarm
 	for a := range t.held {
+		if a.held == byThrottle {
+			continue // it waits to be reported again
+		}
 		switch blocked := t.blocked(a, nil); {
-		case blocked && a.due != 0:
-			a.due = 0
+		case blocked && (a.due != 0 || a.held != byCause):
+			a.held, a.due, a.silence = byCause, 0, ""
 		case !blocked && a.due == 0:
-			a.due = max(1, now.Add(t.grace).UnixNano())
+			a.due = max(1, now.Add(t.grace).UnixNano(), a.wait)
 		default:
 			continue
 		}
 		touched = append(touched, a)
 	}
-	slices.SortFunc(touched, byAge)
+	sortByAge(touched)
 	for _, a := range touched {
 		t.schedule(a)
 		changes = append(changes, a.change())

@@ -80,7 +80,7 @@ func TestInhibit(t *testing.T) {
 	for i, body := range []string{
 		brickBody("BRICK_DISCONNECTED", 1), faulty("/bricks/brick1"), faulty("/bricks/brick2"), brickBody("BRICK_CONNECTED", 1),
 	} {
-		hear(table.Apply(nil, event(t, tr, i+1, body), true))
+		hear(table.Apply(nil, event(t, tr, i+1, body), Want{Sends: true}))
 	}
 	hear(table.Advance(nil, table.Due()))
 	want := []string{"raise     critical      Brick gfs2:/bricks/brick1 of volume gv0 is down", "(held back)",

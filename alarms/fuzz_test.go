@@ -22,7 +22,7 @@ func FuzzRestore(f *testing.F) {
 				return
 			}
 			ev.Seq, ev.Received = uint64(i+1), storyBegin.Add(time.Duration(i)*time.Hour)
-			all = append(all, input{n: tr.Translate(&ev), sends: true, now: ev.Received})
+			all = append(all, input{n: tr.Translate(&ev), want: Want{Sends: true}, now: ev.Received})
 		}
 		want, steps := run(t, &store{rows: map[string][]byte{}}, tr, DefaultConfig(), all, -1)
 		for stop := range steps {

@@ -16,6 +16,7 @@ import (
 type store struct {
 	rows   map[string][]byte
 	cursor int
+	story  []line // what a table needs to know of it
 }
 
 func (s *store) save(st *Step, last bool) {
@@ -35,6 +36,9 @@ func (s *store) save(st *Step, last bool) {
 func (s *store) open(t testing.TB, tr *translate.Translator, cfg Config) *Table {
 	t.Helper()
 	table := New(cfg, tr)
+	if s.story != nil {
+		table = newStoryTable(tr, cfg, s.story)
+	}
 	for _, key := range slices.Sorted(maps.Keys(s.rows)) {
 		if err := table.Restore(key, s.rows[key]); err != nil {
 			t.Fatal(err)
@@ -84,9 +88,9 @@ func TestRestartAfterEveryStep(t *testing.T) {
 	for _, file := range files {
 		for _, story := range readStories(t, file) {
 			all := inputs(t, tr, story)
-			want, steps := run(t, &store{rows: map[string][]byte{}}, tr, DefaultConfig(), all, -1)
+			want, steps := run(t, &store{rows: map[string][]byte{}, story: story}, tr, DefaultConfig(), all, -1)
 			for stop := range steps {
-				s := &store{rows: map[string][]byte{}}
+				s := &store{rows: map[string][]byte{}, story: story}
 				got, _ := run(t, s, tr, DefaultConfig(), all, stop)
 				rest, _ := run(t, s, tr, DefaultConfig(), all, -1)
 				if got = append(got, rest...); !slices.Equal(got, want) {
@@ -161,7 +165,7 @@ func TestRestartWithoutCauses(t *testing.T) {
 
 func TestRestoreRefuses(t *testing.T) {
 	table := New(DefaultConfig(), newTranslator(t, nil))
-	if err := table.Restore("throttle/x", []byte("?")); err != nil {
+	if err := table.Restore("other/x", []byte("?")); err != nil {
 		t.Errorf("row of something else: %v", err)
 	}
 	for name, value := range map[string]string{
@@ -190,15 +194,15 @@ func TestRowRoundTrip(t *testing.T) {
 		}
 		ev.Seq, ev.Received, ev.Input, ev.Remote = 7, storyBegin.Add(123456789), "webhook", "192.0.2.1"
 		n := tr.Translate(&ev)
-		c := New(DefaultConfig(), tr).Apply(nil, n, true)[0].Changes[0]
-		c.status.held, c.status.due = true, storyBegin.UnixNano()
+		c := New(DefaultConfig(), tr).Apply(nil, n, Want{Sends: true})[0].Changes[0]
+		c.status.held, c.status.due = byHold, storyBegin.UnixNano()
 		row, ok, err := ParseRow(c.Key(), c.Value())
 		if !ok || err != nil {
 			t.Fatalf("%s: %v", c.Value(), err)
 		}
 		due := storyBegin
 		want := Row{Key: n.AlarmKey, Version: 1, Class: "quota", Event: n.Event, Severity: "warning", Text: n.Text, Count: 1,
-			Begun: n.Time, Last: ev.Received, Held: true, Due: row.Due, Seq: 7, ReportSeq: 7, Received: ev.Received,
+			Begun: n.Time, Last: ev.Received, Held: true, Why: "hold", Due: row.Due, Seq: 7, ReportSeq: 7, Received: ev.Received,
 			Remote: "192.0.2.1", Body: n.Raw}
 		if row != want || row.Due == nil || !row.Due.Equal(due) {
 			t.Errorf("got  %+v\nwant %+v", row, want)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
-// RowPrefix is how the keys of all rows of a table begin.
+// RowPrefix is how the keys of the rows of alarms begin.
 const RowPrefix = "alarm/"
 
 // Change is a row that is to be saved or, when its alarm is over, to be deleted.
@@ -22,6 +23,13 @@ type Change struct {
 	seq    uint64
 	begun  int64
 	gone   bool
+	row    row // when it is not that of an alarm
+}
+
+// row is one that belongs to no single alarm.
+type row interface {
+	rowKey() string
+	value() []byte // nil deletes it
 }
 
 func (a *alarm) change() Change {
@@ -29,11 +37,24 @@ func (a *alarm) change() Change {
 }
 
 // Key is the key of the row.
-func (c *Change) Key() string { return RowPrefix + c.report.key }
+func (c *Change) Key() string {
+	if c.row != nil {
+		return c.row.rowKey()
+	}
+	return RowPrefix + c.report.key
+}
+
+// Owns reports whether a row with that key is one of a table.
+func Owns(key string) bool {
+	return strings.HasPrefix(key, RowPrefix) || strings.HasPrefix(key, throttlePrefix) || key == resyncKey
+}
 
 // Value is what the row holds; nil deletes it. It may be called from any goroutine. Of several changes of one key
 // only the last needs saving.
 func (c *Change) Value() []byte {
+	if c.row != nil {
+		return c.row.value()
+	}
 	if c.gone {
 		return nil
 	}
@@ -47,11 +68,34 @@ func (c *Change) Value() []byte {
 	b = appendNumber(b, "count", uint64(st.count))
 	b = appendTime(b, "begun", c.begun)
 	b = appendTime(b, "last", st.last)
-	if st.held {
+	if st.held != heard {
 		b = append(b, `,"held":true`...)
+		b = appendText(b, "why", reasonNames[st.held])
+	}
+	if st.explains && st.held == byCause {
+		b = append(b, `,"explains":true`...)
 	}
 	if st.due != 0 {
 		b = appendTime(b, "due", st.due)
+	}
+	if st.wait != 0 {
+		b = appendTime(b, "wait", st.wait)
+	}
+	if st.repeat != 0 {
+		b = appendNumber(b, "repeat", uint64(st.repeat))
+	}
+	if st.next != 0 {
+		b = appendTime(b, "next", st.next)
+	}
+	if st.silence != "" {
+		b = appendText(b, "silence", st.silence)
+	}
+	if l := st.limit; l != nil {
+		b = append(appendName(b, "limit"), `{"rule":`...)
+		b = appendQuoted(b, translate.Clean(l.Rule))
+		b = appendText(b, "key", translate.Clean(l.Key))
+		b = appendNumber(b, "max", uint64(l.Max))
+		b = append(appendNumber(b, "every", uint64(l.Every)), '}')
 	}
 	b = appendNumber(b, "seq", c.seq)
 	b = appendNumber(b, "report_seq", r.seq)
@@ -84,8 +128,10 @@ func appendTime(b []byte, name string, ns int64) []byte {
 }
 
 // appendText: the texts of a notification are UTF-8 and have no control characters.
-func appendText(b []byte, name, s string) []byte {
-	b = append(appendName(b, name), '"')
+func appendText(b []byte, name, s string) []byte { return appendQuoted(appendName(b, name), s) }
+
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
 	from := 0
 	for i := range len(s) {
 		if s[i] == '"' || s[i] == '\\' {
@@ -110,7 +156,14 @@ type Row struct {
 	Begun     time.Time  `json:"begun"`
 	Last      time.Time  `json:"last"`
 	Held      bool       `json:"held,omitempty"`
+	Why       string     `json:"why,omitempty"` // it is held: cause, hold, silence or throttle
+	Explains  bool       `json:"explains,omitempty"`
 	Due       *time.Time `json:"due,omitempty"`
+	Wait      *time.Time `json:"wait,omitempty"`
+	Repeat    int64      `json:"repeat,omitempty"`
+	Next      *time.Time `json:"next,omitempty"`
+	Silence   string     `json:"silence,omitempty"`
+	Limit     *Limit     `json:"limit,omitempty"`
 	Seq       uint64     `json:"seq"`
 	ReportSeq uint64     `json:"report_seq"`
 	Received  time.Time  `json:"received"`
@@ -137,6 +190,12 @@ func ParseRow(key string, value []byte) (row Row, ok bool, err error) {
 
 // Restore takes in a saved row. Rows of others are ignored.
 func (t *Table) Restore(key string, value []byte) error {
+	switch {
+	case key == resyncKey:
+		return t.restoreResync(value)
+	case strings.HasPrefix(key, throttlePrefix):
+		return t.restoreWindow(key, value)
+	}
 	row, ok, err := ParseRow(key, value)
 	if !ok || err != nil {
 		return err
@@ -145,23 +204,24 @@ func (t *Table) Restore(key string, value []byte) error {
 	if !ok {
 		return fmt.Errorf("read alarm %q: %q is not a severity", row.Key, row.Severity)
 	}
-	ev, err := translate.Decode([]byte(row.Body))
+	r, err := restoreReport(row.Body, row.Event, row.Text, row.Remote, row.Own, row.ReportSeq, row.Received)
 	if err != nil {
 		return fmt.Errorf("read alarm %q: %w", row.Key, err)
 	}
-	r := &report{key: row.Key, event: row.Event, text: row.Text, node: ev.NodeID, raw: row.Body, own: row.Own, seq: row.ReportSeq,
-		received: row.Received.UnixNano()}
-	if row.Remote != "" {
-		if r.remote, err = netip.ParseAddr(row.Remote); err != nil {
-			return fmt.Errorf("read alarm %q: %w", row.Key, err)
-		}
-	}
+	r.key = row.Key
 	n := r.notification(t.tr)
 	r.node = n.NodeID
 	a := &alarm{report: r, seq: row.Seq, begun: row.Begun.UnixNano(),
-		status: status{severity: severity, count: row.Count, last: row.Last.UnixNano(), held: row.Held}}
-	if row.Due != nil {
-		a.due = row.Due.UnixNano()
+		status: status{severity: severity, count: row.Count, last: row.Last.UnixNano(), due: nanosOf(row.Due), wait: nanosOf(row.Wait),
+			repeat: row.Repeat, silence: row.Silence, limit: row.Limit}}
+	if row.Held {
+		a.held = byCause
+		if i := slices.Index(reasonNames[:], row.Why); i > 0 {
+			a.held = reason(i)
+		}
+	}
+	if row.Repeat > 0 {
+		a.next = nanosOf(row.Next)
 	}
 	a.identify(t.tr, n)
 	if a.Class == "" || t.active[a.Class][a.Key] != nil {
@@ -170,12 +230,35 @@ func (t *Table) Restore(key string, value []byte) error {
 		a.Class, a.Key = row.Class, row.Key
 	}
 	t.add(a)
-	if a.held {
+	if a.held != heard {
 		t.held[a] = true
 		t.review = true
-	} else {
+	}
+	if a.held != byCause || row.Explains {
 		t.on(a, time.Time{}, nil)
 	}
+	t.review = t.review || a.silence != ""
 	t.schedule(a)
 	return nil
+}
+
+func nanosOf(t *time.Time) int64 {
+	if t == nil {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func restoreReport(body, event, text, remote string, own bool, seq uint64, received time.Time) (*report, error) {
+	ev, err := translate.Decode([]byte(body))
+	if err != nil {
+		return nil, err
+	}
+	r := &report{event: event, text: text, node: ev.NodeID, raw: body, own: own, seq: seq, received: received.UnixNano()}
+	if remote != "" {
+		if r.remote, err = netip.ParseAddr(remote); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }

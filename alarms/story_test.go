@@ -47,6 +47,57 @@ type line struct {
 	Event    json.RawMessage `json:"event"`
 	Unwanted bool            `json:"unwanted"` // the policy does not send it
 	Tick     int             `json:"tick"`     // nothing came until then
+	Input    string          `json:"input"`    // "gateway" for what the gateway writes itself
+
+	// Of the first line of a story, in seconds: what the policy says of all its events, and the silences.
+	Hold     int         `json:"hold"`
+	Repeat   int         `json:"repeat"`
+	Max      *int        `json:"max"` // per event and volume
+	Every    int         `json:"every"`
+	Silences []*silenced `json:"silences"`
+}
+
+// silenced is a silence of what has Text in its text.
+type silenced struct {
+	ID     string `json:"id"`
+	Text   string `json:"text"`
+	From   int    `json:"from"`
+	To     int    `json:"to"`
+	Expire int    `json:"expire"` // known from then on: it has ended
+}
+
+// silences are those of a story.
+type silences []*silenced
+
+// Silenced implements Silences.
+func (all silences) Silenced(n *translate.Notification, at time.Time) (string, time.Time) {
+	sec := int(at.Sub(storyBegin) / time.Second)
+	for _, s := range all {
+		to := s.To
+		if s.Expire > 0 && sec >= s.Expire {
+			to = s.Expire
+		}
+		if sec >= s.From && sec < to && strings.Contains(n.Text, s.Text) {
+			return s.ID, storyBegin.Add(time.Duration(to) * time.Second)
+		}
+	}
+	return "", time.Time{}
+}
+
+// want is what the policy of the story says of the line.
+func (l *line) want(first *line, n *translate.Notification) Want {
+	w := Want{Sends: !l.Unwanted, Hold: time.Duration(first.Hold) * time.Second, Repeat: time.Duration(first.Repeat) * time.Second}
+	if first.Max != nil {
+		w.Limit = &Limit{Rule: "story", Key: n.Event + "/" + n.Volume, Max: *first.Max, Every: time.Duration(first.Every) * time.Second}
+	}
+	return w
+}
+
+// newStoryTable returns an empty table for a story.
+func newStoryTable(tr *translate.Translator, cfg Config, story []line) *Table {
+	t := New(cfg, tr)
+	t.Output, t.Silences = "noc", silences(story[0].Silences)
+	return t
 }
 
 var storyBegin = time.Unix(1795388400, 0).UTC()
@@ -74,9 +125,9 @@ func readStories(t testing.TB, file string) [][]line {
 
 // input is one thing that happens to a table.
 type input struct {
-	n     *translate.Notification // nil when only time passes
-	sends bool
-	now   time.Time
+	n    *translate.Notification // nil when only time passes
+	want Want
+	now  time.Time
 }
 
 func inputs(t testing.TB, tr *translate.Translator, story []line) []input {
@@ -89,8 +140,9 @@ func inputs(t testing.TB, tr *translate.Translator, story []line) []input {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ev.Seq, ev.Received = uint64(len(all)+1), storyBegin.Add(time.Duration(l.At)*time.Second)
-			all = append(all, input{tr.Translate(&ev), !l.Unwanted, ev.Received})
+			ev.Seq, ev.Received, ev.Input = uint64(len(all)+1), storyBegin.Add(time.Duration(l.At)*time.Second), l.Input
+			n := tr.Translate(&ev)
+			all = append(all, input{n, l.want(&story[0], n), ev.Received})
 		case l.Tick > 0:
 			all = append(all, input{now: storyBegin.Add(time.Duration(l.Tick) * time.Second)})
 		}
@@ -102,10 +154,10 @@ func (in *input) apply(table *Table) []Step {
 	if in.n == nil {
 		return table.Advance(nil, in.now)
 	}
-	return table.Apply(nil, in.n, in.sends)
+	return table.Apply(nil, in.n, in.want)
 }
 
-var verdictNames = [...]string{"heard", "not for this output", "repeat", "no alarm", "held back"}
+var verdictNames = [...]string{"heard", "not for this output", "repeat", "no alarm", "held back", "silenced", "throttled", "noted"}
 
 // tell writes what the output hears.
 func tell(s *Step) string {
@@ -131,7 +183,7 @@ func TestStories(t *testing.T) {
 			var b strings.Builder
 			for _, story := range readStories(t, file) {
 				fmt.Fprintf(&b, "# %s\n", story[0].Story)
-				table := New(DefaultConfig(), tr)
+				table := newStoryTable(tr, DefaultConfig(), story)
 				for _, in := range inputs(t, tr, story) {
 					what := "(time passes)"
 					if in.n != nil {

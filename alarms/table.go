@@ -16,7 +16,11 @@
 // whatever the policy says of clears: who got the raise must get the clear. A clear without an alarm is not sent when
 // it is nothing but a clear (severity cleared); other events that end alarms are news by themselves.
 // An alarm is kept back while its cause is active: see Config.PeerHides and Config.Inhibit. It comes out when it is
-// still there some time after the cause is over, and nothing is said of it when it ended before that.
+// still there some time after the cause is over, and nothing is said of it when it ended before that. The same holds for
+// what the policy has wait (Want.Hold) or counts as too many (Want.Limit), and for what falls under a silence; a clear or
+// an update of an alarm that was heard is never throttled. An active alarm is sent again (Want.Repeat) as an update.
+//
+// What operators ask for, such as to end an alarm or to send all of them again, comes as records too: see control.go.
 //
 // The readers of the log in cmd are the callers. A Table is for one goroutine.
 package alarms
@@ -35,11 +39,14 @@ type Verdict uint8
 
 // The verdicts. Only a Heard step has a notification.
 const (
-	Heard    Verdict = iota
-	Unwanted         // the policy does not send it to this output
-	Repeated         // a raise of an alarm that the output knows
-	NoAlarm          // a clear of nothing that the output was sent
-	Held             // a raise that is kept back because its cause is known
+	Heard     Verdict = iota
+	Unwanted          // the policy does not send it to this output
+	Repeated          // a raise of an alarm that the output knows
+	NoAlarm           // a clear of nothing that the output was sent
+	Held              // a raise that is kept back because its cause is known, or because it may be over soon
+	Silenced          // nobody wants to hear of it now
+	Throttled         // there were too many; it is counted
+	Noted             // not a notification: what an operator asked for was done
 )
 
 // Step is one thing that an output hears, or the reason why it hears nothing.
@@ -59,6 +66,9 @@ var levels = map[string]bool{"tier-watermark": true, "snapshot-limit": true}
 
 // Table holds the alarms of one output.
 type Table struct {
+	Output   string   // its name; set before the first use, like Silences
+	Silences Silences // nil when there are none
+
 	tr      *translate.Translator
 	classes map[string][]string // parts of the identities
 	ending  map[string]bool     // events that end alarms
@@ -71,13 +81,17 @@ type Table struct {
 	causes []*cause
 	held   map[*alarm]bool
 	review bool // the held ones must be looked at: rows were restored
+
+	throttled map[string]*window // by the key of the row
+	windows   windows            // the same, the first that ends first
+	resync    *resync            // nil when none is unfinished
 }
 
 // New returns an empty table. The configuration was validated.
 func New(cfg Config, tr *translate.Translator) *Table {
 	cat := tr.Catalogue()
 	t := &Table{tr: tr, classes: cat.Classes, ending: map[string]bool{}, ages: cfg.ages(cat), grace: time.Duration(cfg.Grace),
-		active: map[string]map[string]*alarm{}, held: map[*alarm]bool{}, causes: newCauses(&cfg)}
+		active: map[string]map[string]*alarm{}, held: map[*alarm]bool{}, causes: newCauses(&cfg), throttled: map[string]*window{}}
 	for _, e := range slices.Concat(cat.Events, cat.Own) {
 		if len(e.Clears) > 0 || e.Ends != "" {
 			t.ending[e.Event] = true
@@ -89,11 +103,19 @@ func New(cfg Config, tr *translate.Translator) *Table {
 // Len returns the number of alarms, held ones included.
 func (t *Table) Len() int { return t.count }
 
-// Apply appends to steps what the output hears of the next record; sends is what the policy says of it. What became
+// Apply appends to steps what the output hears of the next record; w is what the policy says of it. What became
 // due before the record was received comes first.
-func (t *Table) Apply(steps []Step, n *translate.Notification, sends bool) []Step {
+func (t *Table) Apply(steps []Step, n *translate.Notification, w Want) []Step {
 	now := n.Received
 	steps = t.Advance(steps, now)
+	switch {
+	case n.Group == translate.ControlGroup:
+		return append(steps, t.control(n, now))
+	case !Addressed(n, t.Output):
+		return append(steps, Step{Verdict: Unwanted})
+	case n.Group == translate.OwnGroup && n.Event == translate.Resync:
+		return append(steps, t.begin(n, &w))
+	}
 	ends := t.count > 0 && t.ending[n.Event]
 	switch {
 	case n.State == translate.Raise:
@@ -101,22 +123,22 @@ func (t *Table) Apply(steps []Step, n *translate.Notification, sends bool) []Ste
 		if ends {
 			steps, own.Changes = t.end(steps, n, now)
 		}
-		return append(steps, t.raise(own, n, sends, now))
+		return append(steps, t.raise(own, n, &w, now))
 	case ends:
-		return t.clear(steps, n, sends, now)
+		return t.clear(steps, n, &w, now)
 	case n.State == translate.Clear:
-		return append(steps, t.orphan(Step{}, n, sends))
-	case !sends:
+		return append(steps, t.orphan(Step{}, n, &w, now))
+	case !w.Sends:
 		return append(steps, Step{Verdict: Unwanted})
 	default:
-		return append(steps, Step{Notification: n})
+		return append(steps, t.news(Step{}, n, &w, now))
 	}
 }
 
 // raise begins the alarm of n, or takes n for one more report of it.
-func (t *Table) raise(own Step, n *translate.Notification, sends bool, now time.Time) Step {
+func (t *Table) raise(own Step, n *translate.Notification, w *Want, now time.Time) Step {
 	a := t.active[n.AlarmClass][n.AlarmKey]
-	if !sends {
+	if !w.Sends {
 		own.Verdict = Unwanted
 		if a != nil { // still there, and so not older
 			a.count++
@@ -128,24 +150,23 @@ func (t *Table) raise(own Step, n *translate.Notification, sends bool, now time.
 	}
 	if a == nil {
 		if t.count >= maxAlarms {
-			own.Notification = n
-			return own
+			return t.news(own, n, w, now)
 		}
 		a = newAlarm(t.tr, n)
 		t.add(a)
-		if t.blocked(a, n) {
-			a.held, t.held[a] = true, true
-			own.Verdict = Held
-		} else {
-			own.Notification = n
-			own.Changes = t.on(a, now, own.Changes)
+		a.repeat, a.limit = int64(w.Repeat), w.Limit
+		if w.Hold > 0 {
+			a.wait = now.UnixNano() + int64(w.Hold)
 		}
-		t.schedule(a)
+		if own.Verdict, own.Changes = t.admit(a, n, true, now, own.Changes); own.Verdict == Heard {
+			own.Notification = n
+		}
 		own.Changes = append(own.Changes, a.change())
 		return own
 	}
 	a.count++
 	a.last = now.UnixNano()
+	a.terms(w, now)
 	t.schedule(a)
 	rises := n.Severity.Rank() > a.severity.Rank()
 	falls := n.Severity.Rank() < a.severity.Rank() && levels[a.Class]
@@ -153,18 +174,15 @@ func (t *Table) raise(own Step, n *translate.Notification, sends bool, now time.
 		a.report, a.severity = newReport(a.report.key, n), n.Severity
 	}
 	switch {
-	case a.held && !t.blocked(a, n):
-		// Somebody who is not behind the cause has the same fault.
-		r := *n
-		r.AlarmKey, r.Count = a.report.key, a.count
-		own.Notification = &r
-		own.Changes = t.on(a, now, own.Changes)
-	case a.held:
-		own.Verdict = Held
+	case a.held != heard:
+		// It comes out when somebody who is not behind the cause has the same fault.
+		if own.Verdict, own.Changes = t.admit(a, n, false, now, own.Changes); own.Verdict == Heard {
+			r := *n
+			r.AlarmKey, r.Count = a.report.key, a.count
+			own.Notification = &r
+		}
 	case rises || falls:
-		u := *n
-		u.State, u.AlarmKey, u.Count, u.Active = translate.Update, a.report.key, a.count, a.activeAt(n.Time)
-		own.Notification = &u
+		own = t.worse(own, a, n, now)
 	default:
 		own.Verdict = Repeated
 	}
@@ -173,12 +191,19 @@ func (t *Table) raise(own Step, n *translate.Notification, sends bool, now time.
 }
 
 // clear ends the alarms that n ends. When n says no more than that, the last of the clears is the record's own.
-func (t *Table) clear(steps []Step, n *translate.Notification, sends bool, now time.Time) []Step {
+func (t *Table) clear(steps []Step, n *translate.Notification, w *Want, now time.Time) []Step {
 	before := len(steps)
+	unsaid := t.unsaid(n)
 	steps, changes := t.end(steps, n, now)
 	own := Step{Changes: changes}
-	if len(steps) == before || n.Severity != translate.Cleared && n.Severity != translate.Informational {
-		return append(steps, t.orphan(own, n, sends))
+	switch {
+	case n.Severity != translate.Cleared && n.Severity != translate.Informational:
+		return append(steps, t.orphan(own, n, w, now))
+	case len(steps) == before && unsaid != Heard:
+		own.Verdict = unsaid
+		return append(steps, own)
+	case len(steps) == before:
+		return append(steps, t.orphan(own, n, w, now))
 	}
 	last := &steps[len(steps)-1]
 	last.Notification.ID = n.ID
@@ -186,13 +211,25 @@ func (t *Table) clear(steps []Step, n *translate.Notification, sends bool, now t
 	return steps
 }
 
+// unsaid tells why the output has not heard of the alarm that n is the clear of, Heard when it has or when a cause kept
+// it back. What was not sent has no clear either, even when that would be news by itself.
+func (t *Table) unsaid(n *translate.Notification) Verdict {
+	if n.State != translate.Clear || len(t.held) == 0 {
+		return Heard
+	}
+	if a := t.active[n.AlarmClass][n.AlarmKey]; a != nil && a.held > byCause {
+		return a.held.verdict()
+	}
+	return Heard
+}
+
 // orphan is an event that ends alarms, apart from the alarms.
-func (t *Table) orphan(own Step, n *translate.Notification, sends bool) Step {
+func (t *Table) orphan(own Step, n *translate.Notification, w *Want, now time.Time) Step {
 	switch {
-	case !sends:
+	case !w.Sends:
 		own.Verdict = Unwanted
 	case n.State != translate.Clear:
-		own.Notification = n
+		return t.news(own, n, w, now)
 	case t.count >= maxAlarms:
 		own.Notification = n // the alarm may have been one too many
 	case n.Severity == translate.Cleared:
@@ -200,7 +237,7 @@ func (t *Table) orphan(own Step, n *translate.Notification, sends bool) Step {
 	default:
 		news := *n
 		news.State, news.AlarmClass, news.AlarmKey = translate.Stateless, "", ""
-		own.Notification = &news
+		return t.news(own, &news, w, now)
 	}
 	return own
 }
@@ -209,7 +246,7 @@ func (t *Table) orphan(own Step, n *translate.Notification, sends bool) Step {
 func (t *Table) end(steps []Step, n *translate.Notification, now time.Time) ([]Step, []Change) {
 	var quiet []Change
 	for _, a := range t.ended(n) {
-		if a.held {
+		if a.held != heard {
 			quiet = t.remove(a, now, quiet)
 			continue
 		}
@@ -254,6 +291,8 @@ func (t *Table) ended(n *translate.Notification) []*alarm {
 	}
 	return all
 }
+
+func sortByAge(all []*alarm) { slices.SortFunc(all, byAge) }
 
 func byAge(a, b *alarm) int { return cmp.Or(cmp.Compare(a.seq, b.seq), strings.Compare(a.Key, b.Key)) }
 
@@ -303,9 +342,8 @@ func (t *Table) remove(a *alarm, now time.Time, changes []Change) []Change {
 	a.gone = true
 	t.schedule(a)
 	changes = append(changes, a.change())
-	if a.held {
+	if a.held != heard {
 		delete(t.held, a)
-		return changes
 	}
 	return t.off(a, now, changes)
 }

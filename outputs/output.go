@@ -60,7 +60,11 @@ const (
 	Damaged Outcome = "damaged"  // the record failed its checksum
 	Repeat  Outcome = "repeat"   // the output knows of this alarm already
 	NoAlarm Outcome = "no alarm" // a clear of nothing that the output was sent
-	Held    Outcome = "held"     // an alarm that is kept back because its cause is known
+	Held    Outcome = "held"     // an alarm that is kept back because its cause is known, or because it may be over soon
+
+	Silenced  Outcome = "silenced"  // nobody wanted to hear of it
+	Throttled Outcome = "throttled" // there were too many; a later notification sums them up
+	Noted     Outcome = "noted"     // what an operator asked of the gateway; no event
 )
 
 // Log is one output's view of the durable log. The worker is its only caller.

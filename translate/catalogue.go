@@ -22,6 +22,7 @@ type Catalogue struct {
 	Own     []*Entry            // the gateway's own notifications, by their names in the MIB
 	byName  map[string]*Entry
 	own     map[string]*Entry
+	control map[string]*Entry // what the gateway notes for its outputs to act upon
 }
 
 // Entry is one event type.
@@ -76,6 +77,7 @@ type rawCatalogue struct {
 	Classes map[string][]string `yaml:"classes"`
 	Events  []rawEntry          `yaml:"events"`
 	Own     []rawEntry          `yaml:"own"`
+	Control []rawEntry          `yaml:"control"`
 }
 
 type rawEntry struct {
@@ -118,7 +120,7 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 	if err := d.Decode(&raw); err != nil {
 		return nil, fmt.Errorf("read the event catalogue: %w", err)
 	}
-	c := &Catalogue{Classes: raw.Classes, byName: map[string]*Entry{}, own: map[string]*Entry{}}
+	c := &Catalogue{Classes: raw.Classes, byName: map[string]*Entry{}, own: map[string]*Entry{}, control: map[string]*Entry{}}
 	var errs []error
 	for _, class := range slices.Sorted(maps.Keys(raw.Classes)) {
 		for _, p := range raw.Classes[class] {
@@ -142,6 +144,12 @@ func parseCatalogue(data []byte) (*Catalogue, error) {
 		errs = append(errs, err)
 		c.own[e.Event] = e
 		c.Own = append(c.Own, e)
+	}
+	for i := range raw.Control {
+		raw.Control[i].Group = ControlGroup
+		e, err := raw.Control[i].entry(raw.Classes)
+		errs = append(errs, err)
+		c.control[e.Event] = e
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("read the event catalogue: %w", err)

@@ -41,6 +41,12 @@ type Notification struct {
 	Raw                         string  // the body as received, control characters replaced
 }
 
+// Get returns the value of a message key, and whether it is there and not empty.
+func (n *Notification) Get(key string) (string, bool) {
+	v := n.field(key)
+	return v, v != ""
+}
+
 // Host returns the best name for the node: its configured name, else its address, else its UUID, else "".
 func (n *Notification) Host() string {
 	switch {

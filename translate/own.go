@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -13,8 +14,24 @@ const (
 	OwnGroup = "gateway"
 )
 
+// Resync is the notification that says that the active alarms follow again; the output that it names is in its field
+// "output".
+const Resync = "gtgResync"
+
+// ControlGroup is the group of records by which the gateway asks its outputs for something. They are sent to nobody.
+const (
+	ControlGroup   = "control"
+	ControlClear   = "gtgAlarmClear" // the alarm of the field "key" is over
+	ControlSilence = "gtgSilence"    // silences have changed
+)
+
 // own completes the notification of a record that the gateway wrote itself.
 func (t *Translator) own(n *Notification) bool {
+	if e := t.catalogue.control[n.Event]; e != nil {
+		n.Group, n.Severity = ControlGroup, e.Severity
+		n.Text = string(n.appendText(nil, e.template))
+		return true
+	}
 	e := t.catalogue.own[n.Event]
 	def, ok := t.mib.Notification(n.Event)
 	if e == nil || !ok {
@@ -24,6 +41,19 @@ func (t *Translator) own(n *Notification) bool {
 	n.Text = string(n.appendText(nil, e.template))
 	t.state(n, e)
 	return true
+}
+
+// WithFields returns a copy of one of the gateway's own notifications with some fields set and its text made anew.
+func (t *Translator) WithFields(n *Notification, fields ...Field) *Notification {
+	c := *n
+	c.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f Field) bool {
+		return slices.ContainsFunc(fields, func(g Field) bool { return f.Key == g.Key })
+	})
+	c.Fields = append(c.Fields, fields...)
+	if e := t.catalogue.own[n.Event]; e != nil {
+		c.Text = string(c.appendText(nil, e.template))
+	}
+	return &c
 }
 
 // Own returns a notification of the gateway itself, "gtgTest" for one. Its time is now, its group gateway, and it belongs

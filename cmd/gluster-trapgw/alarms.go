@@ -26,8 +26,8 @@ func alarmsCommand() *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name:  "list",
 			Usage: "list the active alarms, the worst first",
-			Description: "Reads the state of a running or stopped gateway. An alarm is held while its cause is known, such as a brick of\n" +
-				"a disconnected peer: no output hears of it then. Examples:\n" +
+			Description: "Reads the state of a running or stopped gateway. An alarm is held from an output while its cause is known\n" +
+				"(a brick of a disconnected peer), on hold by the policy, silenced, or one too many for a throttle. Examples:\n" +
 				"  gluster-trapgw alarms list --config FILE\n" +
 				"  gluster-trapgw alarms list --config FILE --class 'replica*' --json",
 			Flags: []cli.Flag{configFlag, outputFlag, &cli.StringFlag{Name: "class", Usage: "only classes that match `GLOB`"},
@@ -59,6 +59,9 @@ type activeAlarm struct {
 	Outputs  []string  `json:"outputs"`
 	Held     []string  `json:"held,omitempty"` // the outputs that it is kept back from
 	Body     string    `json:"body"`
+
+	// Why it is kept back from each of them: cause, hold, silence ID, throttle.
+	Why map[string]string `json:"why,omitempty"`
 }
 
 // activeAlarms reads the alarms of the outputs, or of one of them, the worst and oldest first.
@@ -118,6 +121,10 @@ func rank(severity string) int {
 func (a *activeAlarm) add(output string, row *alarms.Row) {
 	if row.Held {
 		a.Held = append(a.Held, output)
+		if a.Why == nil {
+			a.Why = map[string]string{}
+		}
+		a.Why[output] = strings.TrimSpace(cmp.Or(row.Why, "cause") + " " + row.Silence)
 	} else {
 		a.Outputs = append(a.Outputs, output)
 	}
@@ -127,11 +134,11 @@ func (a *activeAlarm) add(output string, row *alarms.Row) {
 	}
 }
 
-// knownBy is "noc, siem (held)".
+// knownBy is "noc, siem (held: cause)".
 func (a *activeAlarm) knownBy() string {
 	all := slices.Clone(a.Outputs)
 	for _, o := range a.Held {
-		all = append(all, o+" (held)")
+		all = append(all, o+" (held: "+a.Why[o]+")")
 	}
 	slices.Sort(all)
 	return strings.Join(all, ", ")

@@ -106,6 +106,7 @@ func (s *site) reader(output string, everyEvent bool, now time.Time) *reader {
 	var table *alarms.Table
 	if !everyEvent {
 		table = alarms.New(alarms.DefaultConfig(), s.res.translator)
+		table.Output = output
 	}
 	r, err := newReader(s.t.Context(), s.queue, output, s.res, table, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -348,7 +349,7 @@ func TestAlarmsCommands(t *testing.T) {
 		t.Error("the gateway ended by itself")
 	}
 	rows := strings.Split(strings.TrimSpace(list("list")), "\n")
-	if len(rows) != 5 || !strings.Contains(rows[1]+rows[2], "brick/gfs2:/b/1") || !strings.Contains(rows[3], "siem (held)") || !strings.HasPrefix(rows[4], "warning") {
+	if len(rows) != 5 || !strings.Contains(rows[1]+rows[2], "brick/gfs2:/b/1") || !strings.Contains(rows[3], "siem (held: cause)") || !strings.HasPrefix(rows[4], "warning") {
 		t.Errorf("got\n%s", strings.Join(rows, "\n"))
 	}
 	if out := list("list", "--class", "vol*", "--json"); strings.Count(out, "\n") != 1 || !strings.Contains(out, `"outputs":["siem"]`) {

@@ -93,6 +93,7 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		var table *alarms.Table
 		if !o.EveryEvent {
 			table = alarms.New(cfg.Alarms, g.resolver.translator)
+			table.Output = o.Name
 		}
 		g.tables = append(g.tables, table)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,6 +60,9 @@ func (r *resolver) resolve(rec *queue.Record) (*translate.Notification, policy.D
 	}
 	ev.Seq, ev.Received, ev.Input, ev.Remote = rec.Seq, rec.Received, rec.Input, rec.Remote
 	n := r.translator.Translate(&ev)
+	if n.Group == translate.ControlGroup {
+		return n, policy.Decision{Dropped: true, Severity: n.Severity}, nil
+	}
 	p := r.policy.Load()
 	d := p.Decide(n)
 	return p.Apply(n, d), d, nil
@@ -102,7 +104,7 @@ func newReader(ctx context.Context, q queue.Queue, output string, r *resolver, t
 	rd := &reader{queue: q, output: output, resolver: r, log: log, now: time.Now, table: table, last: cursor, committed: cursor}
 	err = q.State(ctx, output, func(key string, value []byte) error {
 		switch {
-		case table == nil && strings.HasPrefix(key, alarms.RowPrefix):
+		case table == nil && alarms.Owns(key):
 			rd.stale = append(rd.stale, queue.Change{Key: key})
 		case table != nil:
 			if err := table.Restore(key, value); err != nil {
@@ -177,6 +179,7 @@ func (r *reader) wait(ctx context.Context) error {
 type resolved struct {
 	item outputs.Item
 	n    *translate.Notification
+	want alarms.Want
 }
 
 // resolveAll resolves a batch on all cores: decoding and translating cost more than reading.
@@ -213,13 +216,17 @@ func (r *reader) resolve(rec *queue.Record) resolved {
 		return resolved{item: it}
 	}
 	it.Rule = d.Rule
-	if d.Sends(r.output) {
+	want := alarms.Want{Sends: d.Sends(r.output)}
+	switch {
+	case n.Group == translate.ControlGroup:
+		it.Outcome = outputs.Noted
+	case want.Sends && alarms.Addressed(n, r.output):
 		it.Notification = n
-	} else {
+	default:
 		it.Outcome = outputs.Dropped
 		r.log.Debug("event not sent", "output", r.output, "event", n.Event, "seq", n.Seq, "rule", d.Rule)
 	}
-	return resolved{it, n}
+	return resolved{it, n, want}
 }
 
 // fold takes the records in order through the output's alarms; before is the record before the first.
@@ -232,7 +239,7 @@ func (r *reader) fold(all []resolved, before uint64) []outputs.Item {
 			before = it.Seq
 			continue
 		}
-		r.steps = r.table.Apply(r.steps[:0], all[i].n, it.Notification != nil)
+		r.steps = r.table.Apply(r.steps[:0], all[i].n, all[i].want)
 		own := len(r.steps) - 1
 		for k := range own {
 			items = append(items, extra(&r.steps[k], before))
@@ -257,6 +264,10 @@ var verdicts = map[alarms.Verdict]outputs.Outcome{
 	alarms.Repeated: outputs.Repeat,
 	alarms.NoAlarm:  outputs.NoAlarm,
 	alarms.Held:     outputs.Held,
+
+	alarms.Silenced:  outputs.Silenced,
+	alarms.Throttled: outputs.Throttled,
+	alarms.Noted:     outputs.Noted,
 }
 
 func said(s *alarms.Step) (*translate.Notification, outputs.Outcome, any) {
