@@ -24,6 +24,8 @@ type Config struct {
 	PeerHides bool `yaml:"peer_hides"`
 	// Grace is how long alarms are kept back still when the cause is over: bricks need a moment to come back.
 	Grace conffile.Duration `yaml:"grace"`
+	// ResendAfter sends all active alarms again to an output that could not be reached for longer; 0 does not.
+	ResendAfter conffile.Duration `yaml:"resend_after"`
 	// Inhibit keeps alarms back while others are active.
 	Inhibit []Inhibit `yaml:"inhibit"`
 }

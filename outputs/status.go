@@ -76,6 +76,9 @@ func (w *Worker) works() {
 	if !before.FailingSince.IsZero() {
 		w.Logger.Info("output works again", "output", w.Name, "failed_for", now.Sub(before.FailingSince).Round(time.Second),
 			"tries", before.Retries-before.streak, "behind", before.Lag(now).Round(time.Second))
+		if w.Recovered != nil {
+			w.Recovered(now.Sub(before.FailingSince))
+		}
 	}
 }
 

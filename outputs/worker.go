@@ -23,6 +23,9 @@ type Worker struct {
 	Log    Log
 	Logger *slog.Logger
 
+	// Recovered is called when a streak of failures is over, with how long it took; nil is nobody.
+	Recovered func(failedFor time.Duration)
+
 	Rate      float64 // notifications per second; 0 is no limit
 	Burst     int     // how many may go at once after a pause; 0 is a tenth of a second's worth
 	BatchSize int     // 0 is 256

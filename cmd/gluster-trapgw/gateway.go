@@ -17,6 +17,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
+	"github.com/gluster-trapgw/gluster-trapgw/silences"
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
@@ -32,6 +33,7 @@ type gateway struct {
 	tables   []*alarms.Table // of each worker; nil for an output that gets every event
 	readers  []*reader       // of each worker, once it runs
 	sources  *sources
+	silences *silences.Store
 	policy   policyState
 	hup      chan os.Signal // each asks for a reload
 	received atomic.Uint64  // events accepted since the start
@@ -64,6 +66,7 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		return g, err
 	}
 	g.sources = newSources(filepath.Join(cfg.StateDir, "sources.json"), cfg.Sources, time.Now(), log)
+	g.silences = silences.Open(filepath.Join(cfg.StateDir, "silences.json"), log)
 	if g.webhook, err = webhook.New(cfg.Webhook, log); err != nil {
 		return g, err
 	}
@@ -89,11 +92,11 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		if err != nil {
 			return g, fmt.Errorf("output %q: %w", o.Name, err)
 		}
-		g.workers = append(g.workers, &outputs.Worker{Name: o.Name, Output: out, Rate: rate, Logger: log})
+		g.workers = append(g.workers, &outputs.Worker{Name: o.Name, Output: out, Rate: rate, Logger: log, Recovered: g.resendAfter(o)})
 		var table *alarms.Table
 		if !o.EveryEvent {
 			table = alarms.New(cfg.Alarms, g.resolver.translator)
-			table.Output = o.Name
+			table.Output, table.Silences = o.Name, g.silences
 		}
 		g.tables = append(g.tables, table)
 	}

@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"translate":                 {"mibs", "conffile"},
 	"policy":                    {"translate", "conffile"},
 	"alarms":                    {"translate", "conffile"},
+	"silences":                  {"translate", "conffile", "statefile"},
 	"queue":                     {"conffile"},
 	"queue/queuetest":           {"queue"},
 	"inputs":                    {},
