@@ -2,6 +2,7 @@ package outputs
 
 import (
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -15,6 +16,11 @@ type Status struct {
 	FailingSince time.Time // zero when the last try worked
 	LastSent     time.Time
 	Oldest       time.Time // receipt of the oldest notification read and not delivered yet; zero when there is none
+	Trouble      Trouble   // what kind of failure it is now; empty when the last try worked
+
+	Outcomes map[Outcome]uint64 // events committed, by what became of them
+	Rules    map[string]uint64  // events committed, by the policy rule that decided; "" when none matched
+	Failures map[Trouble]uint64 // failed tries
 
 	streak uint64 // Retries when the current streak of failures began
 }
@@ -36,7 +42,9 @@ func (s Status) Lag(now time.Time) time.Duration {
 func (w *Worker) Status() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.status
+	s := w.status
+	s.Outcomes, s.Rules, s.Failures = maps.Clone(s.Outcomes), maps.Clone(s.Rules), maps.Clone(s.Failures)
+	return s
 }
 
 func (w *Worker) count(fn func(*Status)) {
@@ -55,13 +63,26 @@ func (w *Worker) delivered(n int) {
 }
 
 func (w *Worker) committed(items []Item) {
-	dropped := uint64(0)
-	for i := range items {
-		if items[i].Outcome == Dropped {
-			dropped++
+	w.count(func(s *Status) {
+		if s.Outcomes == nil {
+			s.Outcomes, s.Rules = map[Outcome]uint64{}, map[string]uint64{}
 		}
-	}
-	w.count(func(s *Status) { s.Dropped += dropped })
+		// Neighbours are mostly alike, and a map takes longer than all else here.
+		for i := 0; i < len(items); {
+			from := i
+			for i < len(items) && items[i].Outcome == items[from].Outcome && items[i].Rule == items[from].Rule && items[i].Extra == items[from].Extra {
+				i++
+			}
+			n := uint64(i - from)
+			s.Outcomes[items[from].Outcome] += n
+			if !items[from].Extra {
+				s.Rules[items[from].Rule] += n
+			}
+			if items[from].Outcome == Dropped {
+				s.Dropped += n
+			}
+		}
+	})
 }
 
 // works ends a streak of failures: all that was tried was delivered. A part of it does not end one, or an output that
@@ -71,7 +92,7 @@ func (w *Worker) works() {
 	var before Status
 	w.count(func(s *Status) {
 		before = *s
-		s.FailingSince = time.Time{}
+		s.FailingSince, s.Trouble = time.Time{}, ""
 	})
 	if !before.FailingSince.IsZero() {
 		w.Logger.Info("output works again", "output", w.Name, "failed_for", now.Sub(before.FailingSince).Round(time.Second),
@@ -84,16 +105,25 @@ func (w *Worker) works() {
 
 // failing counts a failed try and logs the first of a streak.
 func (w *Worker) failing(err error) {
-	first := false
+	first, kind := false, TroubleOf(err)
+	var before Trouble
 	w.count(func(s *Status) {
 		if first = s.FailingSince.IsZero(); first {
 			s.FailingSince, s.streak = time.Now(), s.Retries
 		}
 		s.Retries++
 		s.LastErr = err.Error()
+		before, s.Trouble = s.Trouble, kind
+		if s.Failures == nil {
+			s.Failures = map[Trouble]uint64{}
+		}
+		s.Failures[kind]++
 	})
-	if first {
-		w.Logger.Warn("output fails: it will be tried again until it works", "output", w.Name, "err", err)
+	switch {
+	case first:
+		w.Logger.Warn("output fails: it will be tried again until it works", "output", w.Name, "trouble", kind, "err", err)
+	case before != kind:
+		w.Logger.Warn("output fails in another way", "output", w.Name, "trouble", kind, "before", before, "err", err)
 	}
 }
 

@@ -26,6 +26,9 @@ type Worker struct {
 	// Recovered is called when a streak of failures is over, with how long it took; nil is nobody.
 	Recovered func(failedFor time.Duration)
 
+	// Sent is told of items right after they were delivered, those without a notification included; may be nil.
+	Sent func(items []Item)
+
 	Rate      float64 // notifications per second; 0 is no limit
 	Burst     int     // how many may go at once after a pause; 0 is a tenth of a second's worth
 	BatchSize int     // 0 is 256
@@ -165,6 +168,9 @@ func (w *Worker) deliver(ctx context.Context, b *batch) bool {
 			if items[i].Notification != nil {
 				items[i].Outcome = Sent
 			}
+		}
+		if w.Sent != nil && delivered > 0 {
+			w.Sent(items[done : done+n])
 		}
 		done += n
 		w.delivered(delivered)

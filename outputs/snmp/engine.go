@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -125,6 +127,17 @@ func (e *Engines) Engine(hexID string) (*Engine, error) {
 	}
 	e.opened[id] = eng
 	return eng, nil
+}
+
+// Open returns the engines in use, by their IDs.
+func (e *Engines) Open() []*Engine {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := make([]*Engine, 0, len(e.opened))
+	for _, id := range slices.Sorted(maps.Keys(e.opened)) {
+		all = append(all, e.opened[id])
+	}
+	return all
 }
 
 // newEngineID makes an ID in the format of RFC 3411 for octets chosen by the administration, under net-snmp's

@@ -23,12 +23,15 @@ import (
 // was, and Send makes those packets anew whose knowledge is out of date.
 
 // errNoAck is a receiver that does not answer an inform.
-var errNoAck = errors.New("no acknowledgement")
+var errNoAck = outputs.Troubled(outputs.Timeout, errors.New("no acknowledgement"))
 
 // rejection is an answer of the receiver that says no.
 type rejection struct{ reason string }
 
 func (r *rejection) Error() string { return "the receiver rejects: " + r.reason }
+
+// Trouble is for outputs.TroubleOf.
+func (r *rejection) Trouble() outputs.Trouble { return outputs.Rejected }
 
 // remote is the engine of an inform's receiver.
 type remote struct {

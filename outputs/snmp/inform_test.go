@@ -103,14 +103,14 @@ func TestInformsReturnThePrefixThatWasAcknowledged(t *testing.T) {
 	o := newOutput(t, informer(p.addr(), func(c *Config) { c.Timeout, c.Window = conffile.Duration(50*time.Millisecond), 4 }))
 	batch := numbered(t, o, 0, 20)
 	n, err := o.Send(context.Background(), batch)
-	if n != 7 || !errors.Is(err, errNoAck) || o.Status() != StateNoAck {
-		t.Fatalf("acknowledged %d, error %v, status %q", n, err, o.Status())
+	if n != 7 || !errors.Is(err, errNoAck) || outputs.TroubleOf(err) != outputs.Timeout {
+		t.Fatalf("acknowledged %d, error %v, status %q", n, err, outputs.TroubleOf(err))
 	}
 	if len(p.got) != 11 { // 0 to 6, and the window of four from 7
 		t.Errorf("%d informs were sent, want 11", len(p.got))
 	}
-	if n, err = o.Send(context.Background(), numbered(t, o, 7, 20)); n != 13 || err != nil || o.Status() != "" {
-		t.Errorf("acknowledged %d, error %v, status %q", n, err, o.Status())
+	if n, err = o.Send(context.Background(), numbered(t, o, 7, 20)); n != 13 || err != nil {
+		t.Errorf("acknowledged %d, error %v", n, err)
 	}
 }
 
@@ -120,8 +120,8 @@ func TestInformsTellRefusalFromSilence(t *testing.T) {
 	o := newOutput(t, informer(addr))
 	for range 2 {
 		n, err := o.Send(context.Background(), numbered(t, o, 0, 3))
-		if n != 0 || !errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errNoAck) || o.Status() != StateRefusing {
-			t.Fatalf("sent %d, error %v, status %q", n, err, o.Status())
+		if n != 0 || !errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errNoAck) || outputs.TroubleOf(err) != outputs.Refused {
+			t.Fatalf("sent %d, error %v, status %q", n, err, outputs.TroubleOf(err))
 		}
 	}
 	receive(t, addr)
@@ -134,8 +134,8 @@ func TestInformRejected(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(_ int, p *gosnmp.SnmpPacket) bool { p.Error = gosnmp.TooBig; return true })
 	o := newOutput(t, informer(p.addr()))
-	if n, err := o.Send(context.Background(), numbered(t, o, 0, 1)); n != 0 || !errors.Is(err, outputs.ErrPermanent) || o.Status() != StateRejected {
-		t.Errorf("sent %d, error %v, status %q", n, err, o.Status())
+	if n, err := o.Send(context.Background(), numbered(t, o, 0, 1)); n != 0 || !errors.Is(err, outputs.ErrPermanent) || outputs.TroubleOf(err) != outputs.Rejected {
+		t.Errorf("sent %d, error %v, status %q", n, err, outputs.TroubleOf(err))
 	}
 }
 
@@ -227,8 +227,8 @@ func TestInformsV3ReceiverDownLosesNothing(t *testing.T) {
 	d.Stop()
 	batch := numbered(t, o, 5, 50)
 	for range 3 {
-		if n, err := o.Send(context.Background(), batch); n != 0 || err == nil || o.Status() != StateRefusing {
-			t.Fatalf("acknowledged %d, error %v, status %q", n, err, o.Status())
+		if n, err := o.Send(context.Background(), batch); n != 0 || err == nil || outputs.TroubleOf(err) != outputs.Refused {
+			t.Fatalf("acknowledged %d, error %v, status %q", n, err, outputs.TroubleOf(err))
 		}
 	}
 	d.Restart()
@@ -257,8 +257,8 @@ func TestInformsV3SayWhyTheyAreRejected(t *testing.T) {
 			c.change(&user)
 			o := newOutput(t, informer(d.Addr, withUser(user)))
 			n, err := o.Send(context.Background(), numbered(t, o, 0, 1))
-			if n != 0 || err == nil || !strings.Contains(err.Error(), c.want) || o.Status() != StateRejected {
-				t.Errorf("acknowledged %d, error %v, status %q", n, err, o.Status())
+			if n != 0 || err == nil || !strings.Contains(err.Error(), c.want) || outputs.TroubleOf(err) != outputs.Rejected {
+				t.Errorf("acknowledged %d, error %v, status %q", n, err, outputs.TroubleOf(err))
 			}
 		})
 	}

@@ -154,7 +154,8 @@ func (l *link) pending() error {
 	return errors.Join(err, pending)
 }
 
-var errHungUp = errors.New("the receiver has closed the connection")
+// errHungUp is for the status what the receiver's host says when nobody listens.
+var errHungUp = outputs.Troubled(outputs.Refused, errors.New("the receiver has closed the connection"))
 
 // read returns one packet, which is valid until the next read.
 func (l *link) read(ctx context.Context, deadline time.Time) ([]byte, error) {
@@ -224,25 +225,6 @@ func (l *link) wait(ctx context.Context, d time.Duration) error {
 		return errHungUp
 	}
 	return err
-}
-
-// stateOf words an error of Send for Status.
-func stateOf(err error) string {
-	var dns *net.DNSError
-	var reject *rejection
-	switch {
-	case errors.As(err, &dns):
-		return StateUnresolved
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, errHungUp):
-		return StateRefusing
-	case errors.Is(err, errNoAck):
-		return StateNoAck
-	case errors.As(err, &reject):
-		return StateRejected
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return StateNoRoute
-	}
-	return err.Error()
 }
 
 // explain adds to an error of the socket what it means here.

@@ -32,7 +32,6 @@ type Output struct {
 	layouts   map[string]*layout
 	pool      sync.Pool // of *scratch
 	requestID atomic.Uint32
-	state     atomic.Pointer[string]
 
 	v1        bool
 	kind      gosnmp.PDUType
@@ -124,40 +123,13 @@ func (o *Output) newV3() error {
 // upTime is sysUpTime: hundredths of seconds since the start, modulo 2^32 (RFC 2578 section 7.1.8).
 func (o *Output) upTime() uint32 { return uint32(time.Since(o.env.Start) / (10 * time.Millisecond)) }
 
-// The states that Status reports.
-const (
-	StateRefusing   = "receiver refusing"  // its host says that nobody listens on that port
-	StateNoAck      = "no acknowledgement" // informs are not answered
-	StateUnresolved = "name not resolved"
-	StateNoRoute    = "no route"
-	StateRejected   = "receiver rejects" // it answers with an SNMP error
-)
-
-// Status says in a few words what is wrong with the receiver; empty when nothing is known to be. It can be called at
-// any time.
-func (o *Output) Status() string {
-	if s := o.state.Load(); s != nil {
-		return *s
-	}
-	return ""
-}
-
-func (o *Output) setState(s string) { o.state.Store(&s) }
-
 // Send delivers the batch; it is outputs.Output's.
 func (o *Output) Send(ctx context.Context, batch []outputs.Message) (int, error) {
 	send := o.sendTraps
 	if o.cfg.inform() {
 		send = o.sendInforms
 	}
-	n, err := send(ctx, batch)
-	switch {
-	case err == nil:
-		o.setState("")
-	case ctx.Err() == nil:
-		o.setState(stateOf(err))
-	}
-	return n, err
+	return send(ctx, batch)
 }
 
 // Close gives the socket back.

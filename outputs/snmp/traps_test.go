@@ -86,16 +86,13 @@ func TestSendNoticesRefusalAndRepeats(t *testing.T) {
 		if n != 0 || !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Fatalf("sent %d, error %v", n, err)
 		}
-		if o.Status() != StateRefusing {
-			t.Errorf("status %q", o.Status())
+		if outputs.TroubleOf(err) != outputs.Refused {
+			t.Errorf("status %q", outputs.TroubleOf(err))
 		}
 	}
 	_, got, _ := receive(t, addr)
 	if n, err := o.Send(context.Background(), batch); n != 5 || err != nil {
 		t.Fatalf("sent %d, error %v", n, err)
-	}
-	if o.Status() != "" {
-		t.Errorf("status %q", o.Status())
 	}
 	for _, want := range []string{"0", "1", "2", "3", "4"} {
 		if r := next(t, got); r.Value("gtgEvSequence.0") != want {
@@ -152,18 +149,19 @@ func TestSendFromSource(t *testing.T) {
 func TestSendSaysWhatFailed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name, state string
-		cfg         Config
+		name  string
+		state outputs.Trouble
+		cfg   Config
 	}{
-		{"name", StateUnresolved, config("no-such-host.invalid:162")},
-		{"source", StateNoRoute, config("127.0.0.1:162", func(c *Config) { c.Source = "192.0.2.1" })},
-		{"TCP refusal", StateRefusing, config("tcp://" + snmptest.FreeAddr(t, "tcp"))},
+		{"name", outputs.Unresolved, config("no-such-host.invalid:162")},
+		{"source", outputs.Unreachable, config("127.0.0.1:162", func(c *Config) { c.Source = "192.0.2.1" })},
+		{"TCP refusal", outputs.Refused, config("tcp://" + snmptest.FreeAddr(t, "tcp"))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			o := newOutput(t, c.cfg)
-			if n, err := o.Send(context.Background(), []outputs.Message{render(t, o, quorumLost(t))}); n != 0 || err == nil || o.Status() != c.state {
-				t.Errorf("sent %d, error %v, status %q", n, err, o.Status())
+			if n, err := o.Send(context.Background(), []outputs.Message{render(t, o, quorumLost(t))}); n != 0 || err == nil || outputs.TroubleOf(err) != c.state {
+				t.Errorf("sent %d, error %v, status %q", n, err, outputs.TroubleOf(err))
 			}
 		})
 	}

@@ -126,9 +126,9 @@ func (l *datagramLink) failed(err error) error {
 	l.last = nil
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("syslog collector %s refuses datagrams: nothing listens there", l.addr)
+		return outputs.Troubled(outputs.Refused, fmt.Errorf("syslog collector %s refuses datagrams: nothing listens there", l.addr))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("syslog collector %s takes no datagrams: its queue is full", l.addr)
+		return outputs.Troubled(outputs.Timeout, fmt.Errorf("syslog collector %s takes no datagrams: its queue is full", l.addr))
 	}
 	return fmt.Errorf("send to syslog collector: %w", errors.Join(err, cerr))
 }

@@ -36,6 +36,7 @@ func (l *failoverLink) send(ctx context.Context, batch []outputs.Message) (int, 
 	l.goBack(ctx)
 	total := 0
 	var failures []string
+	var kind outputs.Trouble // of the last one
 	for try := range len(l.links) {
 		i := l.active // first the one in use, then the others in their order
 		if try > 0 {
@@ -56,9 +57,10 @@ func (l *failoverLink) send(ctx context.Context, batch []outputs.Message) (int, 
 			return total, err
 		}
 		l.carry = append(l.carry, l.links[i].unsure()...)
+		kind = outputs.TroubleOf(err)
 		failures = append(failures, fmt.Sprintf("%s: %v", l.names[i], err))
 	}
-	return total, fmt.Errorf("no syslog collector takes messages: %s", strings.Join(failures, "; "))
+	return total, outputs.Troubled(kind, fmt.Errorf("no syslog collector takes messages: %s", strings.Join(failures, "; ")))
 }
 
 // deliver sends what is carried and then the batch to one collector, and returns how many of the batch it has.

@@ -175,7 +175,7 @@ func (l *relpLink) refused(data []byte, text string, othersTaken bool) error {
 			return fmt.Errorf("%w: syslog collector takes other messages and answered %q to this one %d times", outputs.ErrPermanent, text, relpRefusals)
 		}
 	}
-	return fmt.Errorf("syslog collector did not take a message: it answered %q", text)
+	return outputs.Troubled(outputs.Rejected, fmt.Errorf("syslog collector did not take a message: it answered %q", text))
 }
 
 // interruptible makes reads and writes end with ctx until stop is called.
@@ -204,7 +204,7 @@ func (l *relpLink) broken(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, io.EOF):
-		return fmt.Errorf("%w: syslog collector closed the connection", errRELP)
+		return outputs.Troubled(outputs.Refused, fmt.Errorf("%w: syslog collector closed the connection", errRELP))
 	}
 	return fmt.Errorf("%w with syslog collector: %w", errRELP, err)
 }

@@ -175,7 +175,7 @@ func (l *streamLink) settled(ctx context.Context) error {
 		if held != before {
 			progress, before = time.Now(), held
 		} else if time.Since(progress) > stallTimeout {
-			return fmt.Errorf("syslog collector has acknowledged nothing for %v", stallTimeout)
+			return outputs.Troubled(outputs.Timeout, fmt.Errorf("syslog collector has acknowledged nothing for %v", stallTimeout))
 		}
 		t := time.NewTimer(pause)
 		select {
@@ -193,7 +193,7 @@ func (l *streamLink) settled(ctx context.Context) error {
 
 func (l *streamLink) broken(err error) error {
 	if errors.Is(err, io.EOF) {
-		return errors.New("syslog collector closed the connection")
+		return outputs.Troubled(outputs.Refused, errors.New("syslog collector closed the connection"))
 	}
 	return fmt.Errorf("send to syslog collector: %w", err)
 }
