@@ -2,10 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"path"
+	"net/url"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -13,7 +14,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
+	"github.com/gluster-trapgw/gluster-trapgw/queue"
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
@@ -26,8 +29,8 @@ func alarmsCommand() *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name:  "list",
 			Usage: "list the active alarms, the worst first",
-			Description: "Reads the state of a running or stopped gateway. An alarm is held from an output while its cause is known\n" +
-				"(a brick of a disconnected peer), on hold by the policy, silenced, or one too many for a throttle. Examples:\n" +
+			Description: "Asks the running gateway, or reads its state directory when it does not run. An alarm is held from an output\n" +
+				"while its cause is known (a brick of a disconnected peer), on hold by the policy, silenced, or one too many for a throttle. Examples:\n" +
 				"  gluster-trapgw alarms list --config FILE\n" +
 				"  gluster-trapgw alarms list --config FILE --class 'replica*' --json",
 			Flags: []cli.Flag{configFlag, outputFlag, &cli.StringFlag{Name: "class", Usage: "only classes that match `GLOB`"},
@@ -45,71 +48,72 @@ func alarmsCommand() *cli.Command {
 	}
 }
 
-// activeAlarm is an alarm with the outputs that know of it, as --json prints it.
-type activeAlarm struct {
-	Key      string    `json:"key"`
-	Class    string    `json:"class"`
-	Event    string    `json:"event"`
-	Severity string    `json:"severity"`
-	Text     string    `json:"text"`
-	Begun    time.Time `json:"begun"`
-	Last     time.Time `json:"last"`
-	Count    int       `json:"count"`
-	Seq      uint64    `json:"seq"`
-	Outputs  []string  `json:"outputs"`
-	Held     []string  `json:"held,omitempty"` // the outputs that it is kept back from
-	Body     string    `json:"body"`
-
-	// Why it is kept back from each of them: cause, hold, silence ID, throttle.
-	Why map[string]string `json:"why,omitempty"`
-}
-
-// activeAlarms reads the alarms of the outputs, or of one of them, the worst and oldest first.
-func activeAlarms(c *cli.Context) ([]*activeAlarm, error) {
-	store, _, err := openStore(c)
+// activeAlarms reads the alarms that q selects, the worst and oldest first.
+func activeAlarms(ctx context.Context, store *queue.Reader, q admin.AlarmQuery) ([]*admin.Alarm, error) {
+	st, err := store.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer store.Close() //nolint:errcheck // only read
-	st, err := store.Status(c.Context)
-	if err != nil {
-		return nil, err
-	}
-	only := c.String("output")
 	var names []string
-	byKey := map[string]*activeAlarm{}
+	byKey := map[string]*admin.Alarm{}
 	for _, o := range st.Outputs {
-		if names = append(names, o.Name); only != "" && o.Name != only {
+		if names = append(names, o.Name); q.Output != "" && o.Name != q.Output {
 			continue
 		}
-		err := store.State(c.Context, o.Name, func(key string, value []byte) error {
+		err := store.State(ctx, o.Name, func(key string, value []byte) error {
 			row, ok, err := alarms.ParseRow(key, value)
 			if !ok || err != nil {
 				return err
 			}
 			a := byKey[row.Key]
 			if a == nil {
-				a = &activeAlarm{Key: row.Key, Outputs: []string{}}
+				a = &admin.Alarm{Key: row.Key, Outputs: []string{}}
 				byKey[row.Key] = a
 			}
-			a.add(o.Name, &row)
+			addRow(a, o.Name, &row)
 			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("output %q: %w", o.Name, err)
 		}
 	}
-	if only != "" && !slices.Contains(names, only) {
-		return nil, hinted{fmt.Errorf("%q is not an output", only), "one of: " + strings.Join(names, ", ")}
+	if q.Output != "" && !slices.Contains(names, q.Output) {
+		return nil, hinted{fmt.Errorf("%q is not an output", q.Output), "one of: " + strings.Join(names, ", ")}
 	}
-	all := make([]*activeAlarm, 0, len(byKey))
+	all := make([]*admin.Alarm, 0, len(byKey))
 	for _, a := range byKey {
-		all = append(all, a)
+		if q.Matches(a) {
+			all = append(all, a)
+		}
 	}
-	slices.SortFunc(all, func(a, b *activeAlarm) int {
+	slices.SortFunc(all, func(a, b *admin.Alarm) int {
 		return cmp.Or(cmp.Compare(rank(b.Severity), rank(a.Severity)), a.Begun.Compare(b.Begun), cmp.Compare(a.Key, b.Key))
 	})
 	return all, nil
+}
+
+// askAlarms asks the running gateway, or reads the state directory when it does not run.
+func askAlarms(c *cli.Context, q admin.AlarmQuery) ([]*admin.Alarm, error) {
+	cfg, err := requireConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	api, err := runningGateway(c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if api != nil {
+		var v admin.Alarms
+		query := url.Values{"output": {q.Output}, "class": {q.Class}, "key": {q.Key}}
+		err := api.Get(c.Context, "/api/v1/alarms?"+query.Encode(), &v)
+		return v.Alarms, err
+	}
+	store, _, err := openStore(c)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close() //nolint:errcheck // only read
+	return activeAlarms(c.Context, store, q)
 }
 
 func rank(severity string) int {
@@ -117,8 +121,8 @@ func rank(severity string) int {
 	return s.Rank()
 }
 
-// add joins what one output knows: outputs may be at different places of the log.
-func (a *activeAlarm) add(output string, row *alarms.Row) {
+// addRow joins what one output knows: outputs may be at different places of the log.
+func addRow(a *admin.Alarm, output string, row *alarms.Row) {
 	if row.Held {
 		a.Held = append(a.Held, output)
 		if a.Why == nil {
@@ -135,7 +139,7 @@ func (a *activeAlarm) add(output string, row *alarms.Row) {
 }
 
 // knownBy is "noc, siem (held: cause)".
-func (a *activeAlarm) knownBy() string {
+func knownBy(a *admin.Alarm) string {
 	all := slices.Clone(a.Outputs)
 	for _, o := range a.Held {
 		all = append(all, o+" (held: "+a.Why[o]+")")
@@ -145,24 +149,21 @@ func (a *activeAlarm) knownBy() string {
 }
 
 func alarmsList(c *cli.Context) error {
-	if _, err := path.Match(c.String("class"), ""); err != nil {
-		return usagef("--class: %q is not a glob: %w", c.String("class"), err)
+	q, err := admin.ParseAlarmQuery(c.String)
+	if err != nil {
+		return usagef("--%w", err)
 	}
-	all, err := activeAlarms(c)
+	all, err := askAlarms(c, q)
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(a *activeAlarm) bool {
-		fits, err := path.Match(c.String("class"), a.Class)
-		return c.String("class") != "" && (!fits || err != nil) || !strings.HasPrefix(a.Key, c.String("key"))
-	})
 	if c.Bool("json") {
 		return printAlarms(c.App.Writer, all...)
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "SEVERITY\tSINCE\tCOUNT\tKEY\tTEXT\tOUTPUTS")
 	for _, a := range all {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", a.Severity, a.Begun.Local().Format("2006-01-02 15:04:05"), a.Count, a.Key, a.Text, a.knownBy())
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", a.Severity, a.Begun.Local().Format("2006-01-02 15:04:05"), a.Count, a.Key, a.Text, knownBy(a))
 	}
 	return w.Flush()
 }
@@ -171,11 +172,11 @@ func alarmsShow(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return usagef("%s takes one argument, the key of an alarm", c.Command.HelpName)
 	}
-	all, err := activeAlarms(c)
+	all, err := askAlarms(c, admin.AlarmQuery{Output: c.String("output")})
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(a *activeAlarm) bool { return a.Key == c.Args().First() })
+	i := slices.IndexFunc(all, func(a *admin.Alarm) bool { return a.Key == c.Args().First() })
 	if i < 0 {
 		return hinted{fmt.Errorf("no alarm %q is active", c.Args().First()), "gluster-trapgw alarms list shows all keys"}
 	}
@@ -188,14 +189,14 @@ func alarmsShow(c *cli.Context) error {
 		{"key", a.Key}, {"class", a.Class}, {"severity", a.Severity}, {"text", a.Text},
 		{"begun", a.Begun.Local().Format(time.RFC3339)}, {"last report", a.Last.Local().Format(time.RFC3339)},
 		{"reports", fmt.Sprint(a.Count)}, {"first event", fmt.Sprint("number ", a.Seq, " of the log")},
-		{"outputs", a.knownBy()}, {"event", a.Body},
+		{"outputs", knownBy(a)}, {"event", a.Body},
 	} {
 		fmt.Fprintf(w, "%s:\t%s\n", f[0], f[1])
 	}
 	return w.Flush()
 }
 
-func printAlarms(w io.Writer, all ...*activeAlarm) error {
+func printAlarms(w io.Writer, all ...*admin.Alarm) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	for _, a := range all {

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -334,9 +336,10 @@ func TestAlarmsCommands(t *testing.T) {
 		}
 	}
 	list := func(args ...string) string {
-		out, err := program(append(append([]string{"alarms"}, args...), "--config", d.file)...).CombinedOutput()
-		if err != nil {
-			return "error: " + string(out)
+		out, err := program(append(append([]string{"alarms"}, args...), "--config", d.file)...).Output()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return "error: " + string(exit.Stderr)
 		}
 		return string(out)
 	}

@@ -27,7 +27,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		CommandNotFound:      func(*cli.Context, string) {},
 		Action:               noCommand,
 		Commands: []*cli.Command{
-			serveCommand(), demoCommand(), testCommand(), sendCommand(), listenCommand(),
+			serveCommand(), statusCommand(), reloadCommand(), demoCommand(), testCommand(), sendCommand(), listenCommand(),
 			eventsCommand(), mibCommand(), policyCommand(), configCommand(), snmpCommand(),
 			integrationsCommand(), nagiosCommand(), queueCommand(), historyCommand(), alarmsCommand(), doctorCommand(), setupCommand(),
 			completionCommand(), versionCommand(),

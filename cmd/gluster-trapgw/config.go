@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventsd"
@@ -38,6 +39,7 @@ type config struct {
 	Outputs    []outputConfig    `yaml:"outputs"`
 	Heartbeat  heartbeatConfig   `yaml:"heartbeat"`
 	Sources    sourcesConfig     `yaml:"sources"`
+	Admin      admin.Config      `yaml:"admin"`
 	Log        logConfig         `yaml:"log"`
 
 	file   string         // where it was read from; empty for the built-in defaults
@@ -71,6 +73,7 @@ func defaultConfig() *config {
 		Alarms:    alarms.DefaultConfig(),
 		Heartbeat: heartbeatConfig{Every: conffile.Duration(time.Minute), StartStop: true},
 		Sources:   sourcesConfig{SilentAfter: conffile.Duration(time.Hour)},
+		Admin:     admin.DefaultConfig(),
 		Log:       logConfig{Level: "info", Format: "text"},
 	}
 }
@@ -174,6 +177,7 @@ func (c *config) validate() error {
 	add("queue", c.Queue.Validate())
 	add("cluster", c.Cluster.Validate())
 	add("alarms", c.Alarms.Validate())
+	add("admin", c.Admin.Validate())
 	add("heartbeat", c.Heartbeat.validate())
 	add("sources", c.Sources.validate())
 	if c.StateDir == "" {

@@ -94,6 +94,7 @@ func demo(c *cli.Context) (err error) {
 
 func demoConfig(cfg *config, dir string, r *receivers) {
 	cfg.StateDir = dir
+	cfg.Admin.Listen = ""
 	cfg.Heartbeat = heartbeatConfig{} // the story is about events
 	cfg.Webhook.Listen = "127.0.0.1:0"
 	cfg.Cluster.Name, cfg.Cluster.Nodes = "demo", demoNodes

@@ -46,6 +46,9 @@ func newDaemon(t *testing.T, config string) *daemon {
 	if !strings.Contains(config, "heartbeat:") {
 		config = "heartbeat: {every: 0s, start_stop: false}\n" + config // only what the test sends
 	}
+	if !strings.Contains(config, "admin:") {
+		config = "admin: {listen: \"\"}\n" + config
+	}
 	text := fmt.Sprintf("webhook: {listen: %q}\nstate_dir: %q\npolicy_file: policy.yaml\n%s", d.addr, filepath.Join(dir, "state"), config)
 	if err := os.WriteFile(d.file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
@@ -35,6 +36,7 @@ type gateway struct {
 	sources  *sources
 	silences *silences.Store
 	policy   policyState
+	admin    *admin.Server  // nil when it is off
 	hup      chan os.Signal // each asks for a reload
 	received atomic.Uint64  // events accepted since the start
 }
@@ -100,7 +102,8 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		}
 		g.tables = append(g.tables, table)
 	}
-	return g, nil
+	g.admin, err = newAdmin(g, env)
+	return g, err
 }
 
 func newResolver(cfg *config, queueID string) (*resolver, error) {
@@ -171,6 +174,9 @@ func (g *gateway) Run(ctx context.Context) error {
 	if in := g.node.eventsd; in != nil {
 		input.Go(func() { fail("eventsd", in.Run(inputCtx, g.accept)) })
 	}
+	if g.admin != nil {
+		input.Go(func() { fail("admin", g.admin.Run(inputCtx)) })
+	}
 	input.Go(func() { fail("heartbeat", g.speak(inputCtx)) })
 	input.Go(func() { fail("policy", g.watchPolicy(inputCtx, g.hup)) })
 
@@ -202,6 +208,9 @@ func (g *gateway) close() error {
 	var errs []error
 	for _, w := range g.workers {
 		errs = append(errs, w.Output.Close())
+	}
+	if g.admin != nil {
+		errs = append(errs, g.admin.Close())
 	}
 	if g.node != nil {
 		errs = append(errs, g.node.close())

@@ -5,16 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/gluster-trapgw/gluster-trapgw/conffile"
+	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
-	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
 func historyCommand() *cli.Command {
@@ -39,69 +40,30 @@ func historyCommand() *cli.Command {
 	}
 }
 
-// historyRow is one event with its fate, as --json prints it.
-type historyRow struct {
-	Seq      uint64              `json:"seq"`
-	Received time.Time           `json:"received"`
-	Input    string              `json:"input"`
-	Remote   string              `json:"remote,omitempty"`
-	Event    string              `json:"event"`
-	Node     string              `json:"node,omitempty"`
-	Volume   string              `json:"volume,omitempty"`
-	Severity string              `json:"severity,omitempty"`
-	Text     string              `json:"text,omitempty"`
-	Damaged  bool                `json:"damaged,omitempty"`
-	Outputs  map[string]fateJSON `json:"outputs"`
-	order    []string
-}
-
-type fateJSON struct {
-	Outcome string `json:"outcome"`
-	Rule    string `json:"rule,omitempty"`
-}
-
 func history(c *cli.Context) error {
-	q := queue.Query{}
-	now := time.Now()
-	var err error
-	if q.From, err = whenFlag(c, "since", now); err != nil {
-		return err
-	}
-	if q.To, err = whenFlag(c, "until", now); err != nil {
-		return err
-	}
-	for _, f := range []string{"event", "volume", "node"} {
-		if _, err := path.Match(c.String(f), ""); err != nil {
-			return usagef("--%s: %q is not a glob: %w", f, c.String(f), err)
+	q, err := admin.ParseEventQuery(func(name string) string {
+		if name == "limit" {
+			return strconv.Itoa(c.Int(name))
 		}
+		return c.String(name)
+	}, time.Now())
+	if err != nil {
+		return usagef("--%w", err)
 	}
 	store, res, err := openStore(c)
 	if err != nil {
 		return err
 	}
 	defer store.Close() //nolint:errcheck // only read
-	limit := c.Int("limit")
-	var rows []historyRow // newest first
-	enough := errors.New("enough")
-	q.Newest = true
-	err = store.History(c.Context, q, func(e queue.Item) error {
-		row := newHistoryRow(res, &e)
-		if !matches(c, &row, &e) {
-			return nil
-		}
-		if rows = append(rows, row); len(rows) == limit {
-			return enough
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, enough) {
+	rows, err := pastEvents(c.Context, store, res, q)
+	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
 		enc := json.NewEncoder(c.App.Writer)
 		enc.SetEscapeHTML(false)
-		for i := len(rows) - 1; i >= 0; i-- {
-			if err := enc.Encode(&rows[i]); err != nil {
+		for _, r := range rows {
+			if err := enc.Encode(r); err != nil {
 				return err
 			}
 		}
@@ -109,12 +71,34 @@ func history(c *cli.Context) error {
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "SEQ\tRECEIVED\tEVENT\tSEVERITY\tNODE\tVOLUME\tOUTPUTS")
-	for i := len(rows) - 1; i >= 0; i-- {
-		r := &rows[i]
+	for _, r := range rows {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, r.Received.Local().Format("2006-01-02 15:04:05"),
-			r.Event, r.Severity, dash(r.Node), dash(r.Volume), r.fates())
+			r.Event, r.Severity, dash(r.Node), dash(r.Volume), fates(r))
 	}
 	return w.Flush()
+}
+
+// errEnough ends the reading of the history.
+var errEnough = errors.New("enough")
+
+// pastEvents returns what q selects of the history, oldest first.
+func pastEvents(ctx context.Context, store *queue.Reader, res *resolver, q admin.EventQuery) ([]*admin.Event, error) {
+	rows := []*admin.Event{} // newest first
+	err := store.History(ctx, queue.Query{From: q.Since, To: q.Until, After: q.After, Newest: true}, func(e queue.Item) error {
+		row, nodeID := newEvent(res, &e)
+		if !q.Matches(row, nodeID) {
+			return nil
+		}
+		if rows = append(rows, row); len(rows) == q.Limit {
+			return errEnough
+		}
+		return nil
+	})
+	slices.Reverse(rows)
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return rows, err
 }
 
 // openStore opens the durable log that the configuration names, to look only, and a resolver to read its records.
@@ -131,52 +115,30 @@ func openStore(c *cli.Context) (*queue.Reader, *resolver, error) {
 	return store, res, err
 }
 
-func newHistoryRow(res *resolver, e *queue.Item) historyRow {
-	row := historyRow{Seq: e.Seq, Received: e.Received, Input: e.Input, Remote: e.Remote, Damaged: e.Damaged,
-		Outputs: map[string]fateJSON{}}
+// newEvent returns an event of the history and the UUID of its node.
+func newEvent(res *resolver, e *queue.Item) (row *admin.Event, nodeID string) {
+	row = &admin.Event{Seq: e.Seq, Received: e.Received, Input: e.Input, Remote: e.Remote, Damaged: e.Damaged,
+		Outputs: map[string]admin.Fate{}}
 	for _, f := range e.Outcomes {
-		row.Outputs[f.Output] = fateJSON{f.Outcome, f.Rule}
-		row.order = append(row.order, f.Output)
+		row.Outputs[f.Output] = admin.Fate{Outcome: f.Outcome, Rule: f.Rule}
 	}
 	if e.Damaged {
 		row.Event = "(damaged record)"
-		return row
+		return row, ""
 	}
 	n, _, err := res.resolve(&e.Record)
 	if err != nil {
 		row.Event = "(not an event)"
-		return row
+		return row, ""
 	}
 	row.Event, row.Node, row.Volume, row.Severity, row.Text = n.Event, n.Host(), n.Volume, n.Severity.String(), n.Text
-	return row
-}
-
-func matches(c *cli.Context, row *historyRow, e *queue.Item) bool {
-	glob := func(flag string, values ...string) bool {
-		pattern := c.String(flag)
-		if pattern == "" {
-			return true
-		}
-		for _, v := range values {
-			if ok, err := path.Match(pattern, v); ok && err == nil {
-				return true
-			}
-		}
-		return false
-	}
-	nodes := []string{row.Node}
-	if c.String("node") != "" {
-		if ev, err := translate.Decode(e.Body); err == nil {
-			nodes = append(nodes, ev.NodeID)
-		}
-	}
-	return glob("event", row.Event) && glob("volume", row.Volume) && glob("node", nodes...)
+	return row, n.NodeID
 }
 
 // fates is "noc: sent, siem: dropped (client churn)".
-func (r *historyRow) fates() string {
-	parts := make([]string, 0, len(r.order))
-	for _, o := range r.order {
+func fates(r *admin.Event) string {
+	parts := make([]string, 0, len(r.Outputs))
+	for _, o := range slices.Sorted(maps.Keys(r.Outputs)) {
 		f := r.Outputs[o]
 		p := o + ": " + f.Outcome
 		if f.Rule != "" {
@@ -192,68 +154,4 @@ func dash(s string) string {
 		return "-"
 	}
 	return s
-}
-
-// whenFlag reads a point in time: an age or a date.
-func whenFlag(c *cli.Context, name string, now time.Time) (time.Time, error) {
-	s := c.String(name)
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if d, err := conffile.ParseDuration(s); err == nil {
-		return now.Add(-time.Duration(d)), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usagef("--%s: %q is neither an age like 8h nor a time like 2006-01-02 15:04:05", name, s)
-}
-
-func queueCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "queue",
-		Usage: "look at the durable log",
-		Subcommands: []*cli.Command{{
-			Name:        "status",
-			Usage:       "show the size of the log and how far each output is",
-			Description: "Works while the gateway runs and while it does not. Example:\n  gluster-trapgw queue status --config /etc/gluster-trapgw/config.yaml",
-			Flags:       []cli.Flag{configFlag, &cli.BoolFlag{Name: "json", Usage: "print JSON"}},
-			Before:      noArgs,
-			Action:      queueStatus,
-		}},
-	}
-}
-
-func queueStatus(c *cli.Context) error {
-	store, _, err := openStore(c)
-	if err != nil {
-		return err
-	}
-	defer store.Close() //nolint:errcheck // only read
-	st, err := store.Status(context.WithoutCancel(c.Context))
-	if err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		enc := json.NewEncoder(c.App.Writer)
-		enc.SetIndent("", "  ")
-		return enc.Encode(st)
-	}
-	fmt.Fprintf(c.App.Writer, "events %d (%d to %d), %s on disk of %s, damaged %d\n",
-		st.Events, st.First, st.Last, conffile.Size(st.Bytes), conffile.Size(st.MaxBytes), st.Damaged)
-	w := tabwriter.NewWriter(c.App.Writer, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "OUTPUT\tCURSOR\tWAITING\tOLDEST\tLOST\tLAST COMMIT")
-	for _, o := range st.Outputs {
-		oldest, updated := "-", "-"
-		if !o.Oldest.IsZero() {
-			oldest = time.Since(o.Oldest).Round(time.Second).String()
-		}
-		if !o.Updated.IsZero() {
-			updated = o.Updated.Local().Format("2006-01-02 15:04:05")
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%d\t%s\n", o.Name, o.Cursor, o.Waiting, oldest, o.Lost, updated)
-	}
-	return w.Flush()
 }

@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"silences":                  {"translate", "conffile", "statefile"},
 	"queue":                     {"conffile"},
 	"queue/queuetest":           {"queue"},
+	"admin":                     {"conffile", "listener"},
 	"inputs":                    {},
 	"inputs/dedupe":             {"inputs"},
 	"inputs/webhook":            {"inputs", "conffile", "listener"},

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
 )
 
@@ -248,7 +249,7 @@ outputs:
 	if err != nil {
 		t.Fatal(err)
 	}
-	var row historyRow
+	var row admin.Event
 	line, _, _ := strings.Cut(string(out), "\n")
 	if err := json.Unmarshal([]byte(line), &row); err != nil || row.Input != "eventsd" || row.Remote != "127.0.0.1" {
 		t.Errorf("history has %s, %v", line, err)

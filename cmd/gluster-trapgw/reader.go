@@ -54,18 +54,34 @@ func (r *resolver) share(rec *queue.Record) (*translate.Notification, policy.Dec
 
 // resolve returns the notification, severity already as the policy wants it, and the decision.
 func (r *resolver) resolve(rec *queue.Record) (*translate.Notification, policy.Decision, error) {
-	ev, err := translate.Decode(rec.Body)
+	n, err := r.translate(rec)
 	if err != nil {
-		return nil, policy.Decision{}, fmt.Errorf("decode event %d: %w", rec.Seq, err)
+		return nil, policy.Decision{}, err
 	}
-	ev.Seq, ev.Received, ev.Input, ev.Remote = rec.Seq, rec.Received, rec.Input, rec.Remote
-	n := r.translator.Translate(&ev)
 	if n.Group == translate.ControlGroup {
 		return n, policy.Decision{Dropped: true, Severity: n.Severity}, nil
 	}
 	p := r.policy.Load()
 	d := p.Decide(n)
 	return p.Apply(n, d), d, nil
+}
+
+// explain returns the rules that resolve tries, up to the one that decides.
+func (r *resolver) explain(rec *queue.Record) ([]policy.Step, error) {
+	n, err := r.translate(rec)
+	if err != nil {
+		return nil, err
+	}
+	return r.policy.Load().Explain(n), nil
+}
+
+func (r *resolver) translate(rec *queue.Record) (*translate.Notification, error) {
+	ev, err := translate.Decode(rec.Body)
+	if err != nil {
+		return nil, fmt.Errorf("decode event %d: %w", rec.Seq, err)
+	}
+	ev.Seq, ev.Received, ev.Input, ev.Remote = rec.Seq, rec.Received, rec.Input, rec.Remote
+	return r.translator.Translate(&ev), nil
 }
 
 // reader is one output's view of the queue: it reads records, resolves them, folds them into the output's alarms and
