@@ -3,7 +3,7 @@ GO ?= go
 RACE ?= -race
 FUZZTIME ?= 10s
 
-.PHONY: build test lint fuzz cover bench
+.PHONY: build test lint fuzz cover bench e2e-receivers
 
 build:
 	$(GO) build -o gluster-trapgw ./cmd/gluster-trapgw
@@ -35,3 +35,7 @@ cover:
 # Each figure beside its limit, measured on the same machine in the same run; minutes, not seconds.
 bench:
 	$(GO) run ./bench
+
+# Real Nagios, Icinga 2 and Zabbix with the files of integrations/: installs them from Debian, as root; some minutes.
+e2e-receivers:
+	$(GO) run ./integrations/e2e -record docs/receivers/verified.md

@@ -18,7 +18,7 @@ var functions = template.FuncMap{
 	"regexp":  regexp.QuoteMeta,
 	"comment": comment,
 	"uuid":    uuid,
-	"upper":   strings.ToUpper,
+	"lower":   strings.ToLower,
 	"title":   title,
 	"join":    join,
 	"list":    func(words ...string) []string { return words },

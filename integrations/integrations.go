@@ -48,6 +48,7 @@ func Receivers() []Receiver {
 		{"snmptt", "SNMPTT: every notification, with and without Nagios"},
 		{"nagios", "Nagios 4: a host, a passive service for each class of alarms, freshness of the heartbeat"},
 		{"icinga2", "Icinga 2: the same"},
+		{"zabbix", "Zabbix 6.0 and later: template, and the trap handler for snmptrapd"},
 	}
 }
 

@@ -66,11 +66,14 @@ func every(t *testing.T, s Site) []*translate.Notification {
 				Time: time.Unix(1_800_000_000, 0), Received: time.Unix(1_800_000_000, 0), Severity: severity, State: state, AlarmClass: n.Class, Cluster: s.Cluster.Name,
 				NodeName: "gfs1", NodeAddr: netip.MustParseAddr("192.0.2.11"), Volume: "gv0", Brick: "gfs2:/b1",
 				Text: `größer "is" besser, $1 'x' ` + "`touch pwned` $(touch pwned) %s \\ ; | & <b>"}
+			if state != translate.Stateless && n.Class == "" {
+				m.AlarmClass = "brick" // it ends whatever depended on a volume or brick
+			}
 			if state == translate.Clear {
 				m.Severity = translate.Cleared
 			}
 			if state != translate.Stateless {
-				m.AlarmKey = n.Class + "/gfs2:/b1"
+				m.AlarmKey = m.AlarmClass + "/gfs2:/b1"
 			}
 			all = append(all, m)
 		}

@@ -97,7 +97,7 @@ func exportIntegrations(c *cli.Context) error {
 
 // site is what the configuration tells the receivers' files.
 func (c *config) site() integrations.Site {
-	return integrations.Site{MIB: c.mib, Cluster: c.Cluster, Heartbeat: 60 * time.Second,
+	return integrations.Site{MIB: c.mib, Cluster: c.Cluster, Heartbeat: time.Duration(c.Heartbeat.Every),
 		Severity: func(e *translate.Entry) translate.Severity {
 			n := &translate.Notification{Event: e.Event, Group: e.Group, Severity: e.Severity, State: translate.Stateless}
 			if e.Raises != "" {

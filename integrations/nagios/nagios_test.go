@@ -104,10 +104,10 @@ func TestApply(t *testing.T) {
 		}
 	}
 	step("raise", "warning", "brick/a", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;1;warning X: about brick/a\n")
-	step("raise", "critical", "brick/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;2;2 alarms: critical X: about brick/b; warning X: about brick/a\n")
+	step("raise", "critical", "brick/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;2;2 alarms: critical X: about brick/b + warning X: about brick/a\n")
 	step("raise", "major", "peer/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-peer;2;major X: about peer/b\n")
-	step("raise", "critical", "brick/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;2;2 alarms: critical X: about brick/b; warning X: about brick/a\n")
-	step("update", "minor", "brick/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;1;2 alarms: minor X: about brick/b; warning X: about brick/a\n")
+	step("raise", "critical", "brick/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;2;2 alarms: critical X: about brick/b + warning X: about brick/a\n")
+	step("update", "minor", "brick/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;1;2 alarms: minor X: about brick/b + warning X: about brick/a\n")
 	step("clear", "cleared", "brick/a", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;1;minor X: about brick/b\n")
 	step("clear", "cleared", "brick/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;0;about brick/b\n")
 	step("clear", "cleared", "brick/b", "[1] PROCESS_SERVICE_CHECK_RESULT;h;gluster-brick;0;about brick/b\n")

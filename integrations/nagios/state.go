@@ -61,7 +61,7 @@ func (s *State) Apply(t *Trap, host string, now time.Time) []Result {
 	}
 	var results []Result
 	if t.Name == "gtgHeartbeat" || t.Name == "gtgStarted" {
-		results = append(results, Result{host, HeartbeatService, OK, line(t.Text)})
+		results = append(results, Result{host, HeartbeatService, OK, cmp.Or(line(t.Text), "the gateway is alive")})
 	}
 	if t.Name == "gtgHeartbeat" && !h.Resync.IsZero() && now.Sub(h.Resync) >= resyncTime {
 		results = append(results, h.forget(host)...)
@@ -137,7 +137,7 @@ func (h *Host) result(host, class string, t *Trap) Result {
 	for _, a := range active {
 		texts = append(texts, a.Severity+" "+join(a.Event, a.Text))
 	}
-	r.Output = line(strings.Join(texts, "; "))
+	r.Output = line(strings.Join(texts, " + "))
 	if len(active) > 1 {
 		r.Output = line(fmt.Sprintf("%d alarms: %s", len(active), r.Output))
 	}
