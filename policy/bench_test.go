@@ -24,6 +24,19 @@ func BenchmarkDecide100Rules(b *testing.B) {
 		"volumes": func(i int) string { return fmt.Sprintf(`volume: "team%d-*"`, i) },
 		"globs":   func(i int) string { return fmt.Sprintf(`event: "BRICK_*", brick: "gfs?:/bricks/*/x%d"`, i) },
 		"nodes":   func(i int) string { return fmt.Sprintf(`node: "gfs%d.*"`, i) },
+		"heavy": func(i int) string { // expressions and regular expressions, each on another field
+			return [...]string{
+				fmt.Sprintf(`volume: "/(team|prod)-(web|db)%d.*/"`, i), fmt.Sprintf(`brick: "*:/*/x*%d*"`, i),
+				fmt.Sprintf(`severity: ">= major", message: {peer: "/gfs[0-9]+%d/"}`, i), fmt.Sprintf(`node: "*%d*", peer: "*x*%d"`, i, i),
+				fmt.Sprintf(`event: "*_*DISC*", volume: "*-*", state: raise, brick: "/.*:/bricks/c%d/"`, i),
+			}[i%5]
+		},
+		"expressions": func(i int) string {
+			if i%33 == 0 {
+				return fmt.Sprintf(`volume: "prod-*", when: "rank >= 5 && message[\"peer\"] == \"x%d\""`, i)
+			}
+			return fmt.Sprintf(`volume: "/team%d-.*/"`, i)
+		},
 		"regexps": func(i int) string { return fmt.Sprintf(`volume: "/team%d-.*/"`, i) },
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -33,54 +33,40 @@ func Load(file string, data []byte, outputs []string, opts ...Option) (*Policy, 
 		o(l)
 	}
 	p := &Policy{}
+	l.intervals(f.Intervals)
 	for i := range f.Rules {
 		p.rules = append(p.rules, l.rule(fmt.Sprintf("rules[%d]", i), &f.Rules[i]))
 	}
 	if err := doc.Locate(errors.Join(l.errs...)); err != nil {
 		return nil, err
 	}
-	p.index(l.events)
+	p.arrange()
 	return p, nil
-}
-
-// index finds for each event that is known or named in a rule the rules that its name fits, so that deciding
-// about it tries no other and compares no names.
-func (p *Policy) index(known []string) {
-	p.byEvent = map[string][]*rule{}
-	for _, name := range known {
-		p.byEvent[name] = nil
-	}
-	for _, r := range p.rules {
-		all := true
-		for _, e := range r.event {
-			if all = all && e.kind == literal; e.kind == literal {
-				p.byEvent[e.lit] = nil
-			}
-		}
-		if len(r.event) == 0 || !all {
-			p.others = append(p.others, r)
-		}
-	}
-	for name := range p.byEvent {
-		for _, r := range p.rules {
-			if r.fitsEvent(name) {
-				p.byEvent[name] = append(p.byEvent[name], r)
-			}
-		}
-	}
 }
 
 // policyFile is the file as users write it.
 type policyFile struct {
-	Rules []ruleSource `yaml:"rules"`
+	Intervals []intervalSource `yaml:"time_intervals"`
+	Rules     []ruleSource     `yaml:"rules"`
 }
 
 type ruleSource struct {
-	Name     string         `yaml:"name"`
-	Match    matchSource    `yaml:"match"`
-	Drop     bool           `yaml:"drop"`
-	SendTo   conffile.Texts `yaml:"send_to"`
-	Severity string         `yaml:"severity"`
+	Name     string            `yaml:"name"`
+	Match    matchSource       `yaml:"match"`
+	Drop     bool              `yaml:"drop"`
+	SendTo   conffile.Texts    `yaml:"send_to"`
+	Severity string            `yaml:"severity"`
+	Text     string            `yaml:"text"`
+	Hold     conffile.Duration `yaml:"hold"`
+	Repeat   conffile.Duration `yaml:"repeat"`
+	Throttle throttleSource    `yaml:"throttle"`
+	Continue bool              `yaml:"continue"`
+}
+
+type throttleSource struct {
+	Max   int               `yaml:"max"`
+	Every conffile.Duration `yaml:"every"`
+	By    conffile.Texts    `yaml:"by"`
 }
 
 type matchSource struct {
@@ -94,6 +80,9 @@ type matchSource struct {
 	Peer     conffile.Texts            `yaml:"peer"`
 	Subvol   conffile.Texts            `yaml:"subvol"`
 	Message  map[string]conffile.Texts `yaml:"message"`
+	During   conffile.Texts            `yaml:"during"`
+	Outside  conffile.Texts            `yaml:"outside"`
+	When     string                    `yaml:"when"`
 }
 
 // loader compiles rules and collects their mistakes.
@@ -103,6 +92,7 @@ type loader struct {
 	events  []string
 	groups  []string
 	names   map[string]string // of the rules so far, with their paths
+	times   map[string]*interval
 	errs    []error
 }
 
@@ -146,13 +136,20 @@ func (l *loader) rule(path string, src *ruleSource) *rule {
 	if sets {
 		r.decision.Severity = l.severity(path+".severity", src.Severity)
 	}
+	r.more = src.Continue
+	r.all = sends && r.decision.SendTo == nil
+	acts := l.actions(path, src, r)
 	switch {
 	case src.Drop && sends:
 		l.add(path+".send_to", "the rule drops the event, so it cannot be sent: remove drop or send_to")
 	case src.Drop && sets:
 		l.add(path+".severity", "the rule drops the event, so nobody sees the severity: remove drop or severity")
-	case !src.Drop && !l.has(path+".send_to") && !l.has(path+".severity"):
-		l.add(path, "the rule has no action: add drop: true, send_to: or severity:")
+	case src.Drop && acts != "":
+		l.add(path+"."+acts, "the rule drops the event, so nothing else can be done with it: remove drop or %s", acts)
+	case src.Drop && src.Continue:
+		l.add(path+".continue", "the rule drops the event, so no later rule can have a part: remove drop or continue")
+	case !src.Drop && !l.has(path+".send_to") && !l.has(path+".severity") && acts == "":
+		l.add(path, "the rule has no action: add drop: true, send_to:, severity:, text:, hold:, repeat: or throttle:")
 	}
 	return r
 }

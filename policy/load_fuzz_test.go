@@ -37,10 +37,13 @@ func FuzzLoad(f *testing.F) {
 		n.Event, n.Volume, n.Brick, n.Severity = event, volume, brick, translate.Severity(severity)
 		d := p.Decide(n)
 		steps := p.Explain(n)
-		rule := ""
-		if len(steps) > 0 && steps[len(steps)-1].Matched {
-			rule = steps[len(steps)-1].Rule
+		var matched []string
+		for _, s := range steps {
+			if s.Matched {
+				matched = append(matched, s.Rule)
+			}
 		}
+		rule := strings.Join(matched, ", ")
 		if d.Rule != rule {
 			t.Errorf("Decide says %q, Explain %q", d.Rule, rule)
 		}

@@ -21,8 +21,9 @@ func (l *loader) match(path string, src *matchSource, r *rule) {
 		{byGroup, src.Group}, {byVolume, src.Volume}, {byNode, src.Node}, {byPeer, src.Peer}, {byBrick, src.Brick}, {bySubvol, src.Subvol},
 	}
 	if l.given(path+".event", len(src.Event), help) {
-		r.event = l.patterns(path+".event", src.Event)
-		l.knownEvents(path+".event", r.event)
+		m := matcher{field: byEvent, patterns: l.patterns(path+".event", src.Event)}
+		l.knownEvents(path+".event", m.patterns)
+		r.matchers = append(r.matchers, m)
 	}
 	if l.given(path+".severity", len(src.Severity), help) {
 		r.matchers = append(r.matchers, l.severities(path+".severity", src.Severity))
@@ -59,8 +60,21 @@ func (l *loader) match(path string, src *matchSource, r *rule) {
 			r.matchers = append(r.matchers, matcher{field: byMessage, key: strings.TrimSpace(key), patterns: l.patterns(sub, src.Message[key])})
 		}
 	}
+	if l.given(path+".during", len(src.During), "name a time interval, or remove the key") {
+		r.late = append(r.late, l.during(path+".during", src.During, false))
+	}
+	if l.given(path+".outside", len(src.Outside), "name a time interval, or remove the key") {
+		r.late = append(r.late, l.during(path+".outside", src.Outside, true))
+	}
+	if l.given(path+".when", len(strings.TrimSpace(src.When)), "write an expression, or remove the key") {
+		w, err := parseWhen(src.When)
+		if err != nil {
+			l.add(path+".when", "%s", oneLineError(err))
+		}
+		r.late = append(r.late, w)
+	}
 	named := func(name string) bool { return l.has(path + "." + name) }
-	if !named("event") && !slices.ContainsFunc(fieldNames[:], named) {
+	if !slices.ContainsFunc(append(fieldNames[:], "during", "outside", "when"), named) {
 		l.given(path, 0, "add a matcher, or remove the key to match all")
 	}
 }

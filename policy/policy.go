@@ -1,6 +1,11 @@
 // Package policy decides where a notification goes. A policy is an ordered list of rules in a YAML file: each has
-// matchers, which must all hold, and an action: drop, send to named outputs, set the severity. The first rule that
-// matches decides; a notification that no rule matches goes to every output as it is.
+// matchers, which must all hold, and actions: drop, send to named outputs, set the severity or the text, and what is
+// done over time (hold, repeat, throttle), which package alarms does. The first rule that matches decides; a
+// notification that no rule matches goes to every output as it is.
+//
+// A rule with continue lets later rules have a part as well: their outputs add up, and of the other actions the first
+// that sets a thing wins. A later drop only takes it from the outputs that no rule has named. All matchers look at the
+// notification as it came.
 //
 // A matcher is a text or a list of texts, any of which may fit. A text is a glob: * stands for any characters, '/'
 // included, ? for one, [a-z] and [!a-z] for one of a set, and \ takes the next character as it is. Between slashes, /.../, it
@@ -17,6 +22,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"text/template"
+	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
@@ -41,17 +48,26 @@ func Default() *Policy { return builtin() }
 // Policy is a checked and compiled policy file.
 type Policy struct {
 	rules   []*rule
-	byEvent map[string][]*rule // for each event known when loading: the rules that its name fits, in order
-	others  []*rule            // for all other events: the rules that may fit them, in order
+	columns []*column
+	memo    memo
 }
 
 // Decision says what becomes of a notification.
 type Decision struct {
-	Rule     string             // name of the rule that decided; empty when none matched
-	Line     int                // its line in the file; 0 when none matched
+	Rule     string             // names of the rules that had a part in it, the deciding one last; empty when none matched
+	Line     int                // line of the deciding rule in the file; 0 when none matched
 	Dropped  bool               // it goes nowhere
 	SendTo   []string           // names of the outputs, not to be changed; nil is all of them
 	Severity translate.Severity // the one to send it with
+
+	Hold     time.Duration // a raise waits so long, and is not sent when it is over by then
+	Repeat   time.Duration // an active alarm is sent again every so often
+	Throttle *Throttle     // nil is no limit
+
+	// Fault is what went wrong while deciding: an expression that failed, and so did not match. Nobody else is told.
+	Fault error
+
+	text *template.Template // nil keeps the text
 }
 
 // Sends reports whether the notification goes to the named output.
@@ -62,28 +78,104 @@ func (d Decision) Sends(output string) bool {
 // Len returns the number of rules.
 func (p *Policy) Len() int { return len(p.rules) }
 
-// Decide returns what the first matching rule says.
+// Decide returns what the matching rules say: the first, and those after it as long as they say continue.
 func (p *Policy) Decide(n *translate.Notification) Decision {
+	m := merger{d: Decision{Severity: n.Severity}, n: n}
 	v := view{n: n}
-	rules, indexed := p.byEvent[n.Event]
-	if !indexed {
-		rules = p.others
-	}
-	for _, r := range rules {
-		if (indexed || r.fitsEvent(n.Event)) && r.failing(&v) == nil {
-			return r.decide(n)
+	p.candidates(n, func(r *rule) bool {
+		if len(r.late) > 0 {
+			if why := r.lateFailing(&v); why != nil {
+				return true
+			}
 		}
-	}
-	return Decision{Severity: n.Severity}
+		return m.add(r)
+	})
+	d := m.end()
+	d.Fault = v.fault
+	return d
 }
 
-// Apply returns the notification as it is to be sent: n itself, or a copy with the severity that the rule sets.
+// merger puts the actions of the matching rules together.
+type merger struct {
+	d      Decision
+	n      *translate.Notification
+	some   bool     // a rule has matched
+	set    bool     // a severity was set
+	all    bool     // a rule that said continue sends to all outputs
+	sendTo []string // or to these
+}
+
+// add takes in the next matching rule and reports whether further ones count.
+func (m *merger) add(r *rule) bool {
+	d, src := &m.d, &r.decision
+	if m.some {
+		d.Rule += ", " + src.Rule
+	} else {
+		d.Rule = src.Rule
+	}
+	m.some, d.Line = true, src.Line
+	// A clear stays a clear whatever the rule says, else the receiver would keep the alarm for ever.
+	if src.Severity != 0 && !m.set && m.n.Severity != translate.Cleared {
+		d.Severity, m.set = src.Severity, true
+	}
+	if d.text == nil {
+		d.text = src.text
+	}
+	if d.Hold == 0 {
+		d.Hold = src.Hold
+	}
+	if d.Repeat == 0 {
+		d.Repeat = src.Repeat
+	}
+	if d.Throttle == nil {
+		d.Throttle = src.Throttle
+	}
+	switch {
+	case r.more:
+		m.all = m.all || r.all
+		m.name(src.SendTo)
+		return true
+	case src.Dropped:
+		d.Dropped = !m.all && len(m.sendTo) == 0
+	case src.SendTo == nil:
+		m.all = true
+	case len(m.sendTo) == 0:
+		m.sendTo = src.SendTo
+	default:
+		m.name(src.SendTo)
+	}
+	return false
+}
+
+// name adds outputs.
+func (m *merger) name(outputs []string) {
+	for _, o := range outputs {
+		if !slices.Contains(m.sendTo, o) {
+			m.sendTo = append(slices.Clip(m.sendTo), o)
+		}
+	}
+}
+
+func (m *merger) end() Decision {
+	if !m.all {
+		m.d.SendTo = m.sendTo
+	}
+	return m.d
+}
+
+// Apply returns the notification as it is to be sent: n itself, or a copy with what the rules set. A template that fails
+// leaves the text as it is; Explain says so.
 func (p *Policy) Apply(n *translate.Notification, d Decision) *translate.Notification {
-	if d.Severity == n.Severity {
+	if d.Severity == n.Severity && d.text == nil {
 		return n
 	}
 	changed := *n
 	changed.Severity = d.Severity
+	if d.text != nil {
+		if text, err := render(d.text, n); err == nil {
+			changed.Text = text
+		}
+	}
 	return &changed
 }
 
@@ -92,7 +184,7 @@ type Step struct {
 	Rule    string
 	Line    int
 	Matched bool
-	Why     string // what did not hold: `volume is "gv0", expected "prod-*"`; empty when all did
+	Why     string // what did not hold: `volume is "gv0", expected "prod-*"`; of a match what is wrong with it, empty when nothing
 }
 
 // Explain returns each rule that Decide tries for n in order, up to the one that decides.
@@ -101,14 +193,19 @@ func (p *Policy) Explain(n *translate.Notification) []Step {
 	var steps []Step
 	for _, r := range p.rules {
 		s := Step{Rule: r.decision.Rule, Line: r.decision.Line}
-		if !r.fitsEvent(n.Event) {
-			s.Why = fmt.Sprintf("event is %q, expected %s", n.Event, r.event.source())
-		} else if m := r.failing(&v); m != nil {
-			s.Why = m.why(&v)
+		if m := r.failing(n); m != nil {
+			s.Why = m.why(n)
+		} else if why := r.lateFailing(&v); why != nil {
+			s.Why = why()
 		} else {
 			s.Matched = true
+			if r.decision.text != nil {
+				if _, err := render(r.decision.text, n); err != nil {
+					s.Why = "the text stays as it is: " + err.Error()
+				}
+			}
 		}
-		if steps = append(steps, s); s.Matched {
+		if steps = append(steps, s); s.Matched && !r.more {
 			break
 		}
 	}
@@ -117,37 +214,43 @@ func (p *Policy) Explain(n *translate.Notification) []Step {
 
 // rule is one compiled rule.
 type rule struct {
-	event    patterns  // empty: any
-	matchers []matcher // the other ones, cheapest first
-	decision Decision  // Severity is 0 when the rule sets none
+	matchers []matcher // what a column can remember
+	late     []condition
+	more     bool     // continue: later rules count as well
+	all      bool     // send_to: "*"
+	decision Decision // Severity is 0 when the rule sets none
 }
 
-func (r *rule) fitsEvent(event string) bool { return len(r.event) == 0 || r.event.match(event) }
+// condition is a matcher that depends on more than one value, or on time. It returns nil when it holds, else why not.
+type condition interface {
+	failing(v *view) (why func() string)
+}
 
 // failing returns the first matcher that does not hold, nil when all do.
-func (r *rule) failing(v *view) *matcher {
+func (r *rule) failing(n *translate.Notification) *matcher {
 	for i := range r.matchers {
-		if !r.matchers[i].holds(v) {
+		if !r.matchers[i].holds(n) {
 			return &r.matchers[i]
 		}
 	}
 	return nil
 }
 
-func (r *rule) decide(n *translate.Notification) Decision {
-	d := r.decision
-	// A clear stays a clear whatever the rule says, else the receiver would keep the alarm for ever.
-	if d.Severity == 0 || n.Severity == translate.Cleared {
-		d.Severity = n.Severity
+func (r *rule) lateFailing(v *view) func() string {
+	for _, c := range r.late {
+		if why := c.failing(v); why != nil {
+			return why
+		}
 	}
-	return d
+	return nil
 }
 
 // field is what a matcher looks at.
 type field uint8
 
 const (
-	bySeverity field = iota
+	byEvent field = iota
+	bySeverity
 	byState
 	byGroup
 	byVolume
@@ -158,7 +261,7 @@ const (
 	byMessage
 )
 
-var fieldNames = [...]string{"severity", "state", "group", "volume", "node", "peer", "brick", "subvol", "message"}
+var fieldNames = [...]string{"event", "severity", "state", "group", "volume", "node", "peer", "brick", "subvol", "message"}
 
 // matcher is one condition of a rule. Severities and states are sets of numbers, all else is patterns.
 type matcher struct {
@@ -171,13 +274,15 @@ type matcher struct {
 
 // view is a notification while it is being decided about.
 type view struct {
-	n    *translate.Notification
-	addr string // text of n.NodeAddr, made when first needed
+	n     *translate.Notification
+	env   map[string]any // made when first needed
+	fault error          // the first expression that failed
 }
 
-func (m *matcher) holds(v *view) bool {
-	n := v.n
+func (m *matcher) holds(n *translate.Notification) bool {
 	switch m.field {
+	case byEvent:
+		return m.patterns.match(n.Event)
 	case bySeverity:
 		return m.set&(1<<n.Severity) != 0
 	case byState:
@@ -193,10 +298,7 @@ func (m *matcher) holds(v *view) bool {
 	case byPeer:
 		return m.patterns.matchAny(n.Peer, n.PeerID, "")
 	case byNode:
-		if v.addr == "" && n.NodeAddr.IsValid() {
-			v.addr = n.NodeAddr.String()
-		}
-		return m.patterns.matchAny(n.NodeName, n.NodeID, v.addr)
+		return m.patterns.matchAny(n.NodeName, n.NodeID, addrText(n))
 	default:
 		for i := range n.Fields {
 			if n.Fields[i].Key == m.key {
@@ -208,8 +310,7 @@ func (m *matcher) holds(v *view) bool {
 }
 
 // why says in words that the matcher does not hold.
-func (m *matcher) why(v *view) string {
-	n := v.n
+func (m *matcher) why(n *translate.Notification) string {
 	name, want := fieldNames[m.field], m.patterns.source()
 	var got string
 	switch m.field {
@@ -217,6 +318,8 @@ func (m *matcher) why(v *view) string {
 		return fmt.Sprintf("severity is %s, expected %s", n.Severity, m.source)
 	case byState:
 		return fmt.Sprintf("state is %s, expected %s", n.State, m.source)
+	case byEvent:
+		got = n.Event
 	case byGroup:
 		got = n.Group
 	case byVolume:
@@ -228,7 +331,7 @@ func (m *matcher) why(v *view) string {
 	case byPeer:
 		got = either(n.Peer, n.PeerID)
 	case byNode:
-		got = either(n.NodeName, n.NodeID, v.addr)
+		got = either(n.NodeName, n.NodeID, addrText(n))
 	case byMessage:
 		name += "." + m.key
 		for i := len(n.Fields) - 1; i >= 0; i-- {
@@ -243,6 +346,13 @@ func (m *matcher) why(v *view) string {
 	return fmt.Sprintf("%s is %q, expected %s", name, got, want)
 }
 
+func addrText(n *translate.Notification) string {
+	if !n.NodeAddr.IsValid() {
+		return ""
+	}
+	return n.NodeAddr.String()
+}
+
 func either(values ...string) string {
 	return strings.Join(slices.DeleteFunc(values, func(s string) bool { return s == "" }), " or ")
 }
@@ -250,12 +360,12 @@ func either(values ...string) string {
 // OfType returns what the rules say of a notification of which only the type is known: event, group, severity and
 // state. Rules that look at more, at the volume for one, are passed over, as they may hold for some and not for others.
 func (p *Policy) OfType(n *translate.Notification) Decision {
-	v := view{n: n}
+	m := merger{d: Decision{Severity: n.Severity}, n: n}
 	for _, r := range p.rules {
 		more := func(m matcher) bool { return m.field > byGroup }
-		if r.fitsEvent(n.Event) && !slices.ContainsFunc(r.matchers, more) && r.failing(&v) == nil {
-			return r.decide(n)
+		if len(r.late) == 0 && !slices.ContainsFunc(r.matchers, more) && r.failing(n) == nil && !m.add(r) {
+			break
 		}
 	}
-	return Decision{Severity: n.Severity}
+	return m.end()
 }

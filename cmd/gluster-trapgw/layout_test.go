@@ -46,6 +46,7 @@ var home = map[string][]string{
 	"github.com/influxdata/go-syslog/": {"outputs/syslog"},
 	"github.com/urfave/cli/":           {"cmd/gluster-trapgw"},
 	"github.com/golangsnmp/gomib":      {"mibs"},
+	"github.com/expr-lang/expr":        {"policy"},
 	"github.com/golang-jwt/jwt/":       {"inputs/webhook"},
 	"github.com/valyala/fasthttp":      {"inputs/webhook"},
 	"zombiezen.com/go/sqlite":          {"queue"},

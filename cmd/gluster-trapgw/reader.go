@@ -106,6 +106,8 @@ type reader struct {
 
 	done   atomic.Uint64 // committed, for others to look at
 	active atomic.Int64  // alarms in table, likewise
+
+	complained atomic.Int64 // when complain last did, in nanoseconds
 }
 
 var _ outputs.Log = (*reader)(nil)
@@ -232,7 +234,13 @@ func (r *reader) resolve(rec *queue.Record) resolved {
 		return resolved{item: it}
 	}
 	it.Rule = d.Rule
-	want := alarms.Want{Sends: d.Sends(r.output)}
+	if d.Fault != nil {
+		r.complain(d.Fault, n)
+	}
+	want := alarms.Want{Sends: d.Sends(r.output), Hold: d.Hold, Repeat: d.Repeat}
+	if d.Throttle != nil {
+		want.Limit = &alarms.Limit{Rule: d.Throttle.Rule, Key: d.Throttle.Key(n), Max: d.Throttle.Max, Every: d.Throttle.Every}
+	}
 	switch {
 	case n.Group == translate.ControlGroup:
 		it.Outcome = outputs.Noted
@@ -243,6 +251,14 @@ func (r *reader) resolve(rec *queue.Record) resolved {
 		r.log.Debug("event not sent", "output", r.output, "event", n.Event, "seq", n.Seq, "rule", d.Rule)
 	}
 	return resolved{it, n, want}
+}
+
+// complain logs an expression of the policy that fails, once a minute.
+func (r *reader) complain(fault error, n *translate.Notification) {
+	now := r.now().UnixNano()
+	if last := r.complained.Load(); now-last >= int64(time.Minute) && r.complained.CompareAndSwap(last, now) {
+		r.log.Warn("an expression of the policy fails, so its rule does not match", "output", r.output, "event", n.Event, "seq", n.Seq, "err", fault)
+	}
 }
 
 // fold takes the records in order through the output's alarms; before is the record before the first.
