@@ -67,6 +67,9 @@ const (
 	Noted     Outcome = "noted"     // what an operator asked of the gateway; no event
 )
 
+// Outcomes are those that a worker counts; what is lost it never sees.
+var Outcomes = []Outcome{Sent, Dropped, Failed, Damaged, Repeat, NoAlarm, Held, Silenced, Throttled, Noted}
+
 // Log is one output's view of the durable log. The worker is its only caller.
 //
 // Next blocks until at least one item lies after the last one returned, and returns at most max, in order. After

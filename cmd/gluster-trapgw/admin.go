@@ -15,9 +15,11 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventsd"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventslog"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
+	"github.com/gluster-trapgw/gluster-trapgw/metrics"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
 // overseer is the gateway as the admin endpoint sees it.
@@ -48,10 +50,24 @@ func newAdmin(g *gateway, env outputEnv) (*admin.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	m := metrics.New(o.Status, g.tally)
+	for _, w := range g.workers {
+		w.Sent = m.Sent(w.Name)
+	}
+	s.Handle("GET /metrics", m.Handler())
 	if err := s.Listen(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// newTally counts the event types that the catalogue knows.
+func newTally() (*metrics.Tally, error) {
+	cat, err := translate.LoadCatalogue()
+	if err != nil {
+		return nil, err
+	}
+	return metrics.NewTally(cat.EventNames(), webhook.Name, eventsd.Name, eventslog.Name), nil
 }
 
 // adminAddr is where the admin endpoint listens; empty when it is off.

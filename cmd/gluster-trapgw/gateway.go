@@ -15,6 +15,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
+	"github.com/gluster-trapgw/gluster-trapgw/metrics"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
@@ -37,6 +38,7 @@ type gateway struct {
 	silences *silences.Store
 	policy   policyState
 	admin    *admin.Server  // nil when it is off
+	tally    *metrics.Tally // of the events that are stored
 	hup      chan os.Signal // each asks for a reload
 	received atomic.Uint64  // events accepted since the start
 }
@@ -45,6 +47,9 @@ type gateway struct {
 // a mistake shows before anything starts.
 func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 	g = &gateway{cfg: cfg, log: log, hup: make(chan os.Signal, 1)}
+	if g.tally, err = newTally(); err != nil {
+		return nil, err
+	}
 	g.policy.loaded, g.policy.rules = time.Now(), cfg.policy.Len()
 	if cfg.file != "" {
 		if g.policy.config, err = os.ReadFile(cfg.file); err != nil {
@@ -199,6 +204,7 @@ func (g *gateway) append(ctx context.Context, r inputs.Received) error {
 	err := g.queue.Append(ctx, &queue.Record{Received: r.Time, Input: r.Input, Remote: r.Remote, Body: r.Body})
 	if err == nil {
 		g.received.Add(1)
+		g.tally.Stored(r.Input, r.Body)
 		g.sources.seen(r.Node, r.Time)
 	}
 	return err

@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"queue":                     {"conffile"},
 	"queue/queuetest":           {"queue"},
 	"admin":                     {"conffile", "listener"},
+	"metrics":                   {"admin", "outputs", "translate"},
 	"inputs":                    {},
 	"inputs/dedupe":             {"inputs"},
 	"inputs/webhook":            {"inputs", "conffile", "listener"},
@@ -50,6 +51,7 @@ var home = map[string][]string{
 	"github.com/golang-jwt/jwt/":       {"inputs/webhook"},
 	"github.com/valyala/fasthttp":      {"inputs/webhook"},
 	"zombiezen.com/go/sqlite":          {"queue"},
+	"github.com/prometheus/":           {"metrics"},
 	"gopkg.in/yaml.v3":                 {"conffile", "translate"},
 }
 
