@@ -63,12 +63,20 @@ func parseWhen(name, s string, now time.Time) (time.Time, error) {
 	if d, err := conffile.ParseDuration(s); err == nil {
 		return now.Add(-time.Duration(d)), nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, nil
-		}
+	if t, ok := ParseTime(s); ok {
+		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("%s: %q is neither an age like 8h nor a time like 2006-01-02 15:04:05", name, s)
+}
+
+// ParseTime reads a date with or without a time, as people write it; without a zone it is local.
+func ParseTime(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // Matches reports whether the event fits the globs; nodeID is a further name of its node.

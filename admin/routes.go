@@ -51,6 +51,7 @@ func (s *Server) routes() {
 		answer(w, v, nil)
 	})
 	handle("POST /api/v1/try", s.try)
+	s.operatorRoutes()
 }
 
 // Health is the answer of /healthz: whoever reads it knows that the process is alive.

@@ -18,6 +18,7 @@ type Gateway interface {
 	Events(ctx context.Context, q EventQuery) ([]*Event, error)
 	Reload(ctx context.Context) (*Policy, error)
 	Try(ctx context.Context, event []byte) (*Preview, error)
+	Operator
 }
 
 // Status is everything about a running gateway on one screen.

@@ -91,11 +91,9 @@ func (c *Change) Value() []byte {
 		b = appendText(b, "silence", st.silence)
 	}
 	if l := st.limit; l != nil {
-		b = append(appendName(b, "limit"), `{"rule":`...)
-		b = appendQuoted(b, translate.Clean(l.Rule))
-		b = appendText(b, "key", translate.Clean(l.Key))
-		b = appendNumber(b, "max", uint64(l.Max))
-		b = append(appendNumber(b, "every", uint64(l.Every)), '}')
+		if limit, err := json.Marshal(l); err == nil { // there is nothing in it that could fail
+			b = append(appendName(b, "limit"), limit...)
+		}
 	}
 	b = appendNumber(b, "seq", c.seq)
 	b = appendNumber(b, "report_seq", r.seq)
@@ -128,10 +126,8 @@ func appendTime(b []byte, name string, ns int64) []byte {
 }
 
 // appendText: the texts of a notification are UTF-8 and have no control characters.
-func appendText(b []byte, name, s string) []byte { return appendQuoted(appendName(b, name), s) }
-
-func appendQuoted(b []byte, s string) []byte {
-	b = append(b, '"')
+func appendText(b []byte, name, s string) []byte {
+	b = append(appendName(b, name), '"')
 	from := 0
 	for i := range len(s) {
 		if s[i] == '"' || s[i] == '\\' {

@@ -88,7 +88,7 @@ func (all silences) Silenced(n *translate.Notification, at time.Time) (string, t
 func (l *line) want(first *line, n *translate.Notification) Want {
 	w := Want{Sends: !l.Unwanted, Hold: time.Duration(first.Hold) * time.Second, Repeat: time.Duration(first.Repeat) * time.Second}
 	if first.Max != nil {
-		w.Limit = &Limit{Rule: "story", Key: n.Event + "/" + n.Volume, Max: *first.Max, Every: time.Duration(first.Every) * time.Second}
+		w.Limit = &Limit{Rule: "story", Key: "story\x1f" + n.Event + "\x1f" + n.Volume, Max: *first.Max, Every: time.Duration(first.Every) * time.Second}
 	}
 	return w
 }

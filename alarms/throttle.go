@@ -69,7 +69,7 @@ func (t *Table) pass(l *Limit, n *translate.Notification, now time.Time, changes
 	if l == nil {
 		return true, changes
 	}
-	key := throttlePrefix + l.Rule + "\x1f" + l.Key
+	key := throttlePrefix + l.Key
 	w := t.throttled[key]
 	if w == nil && len(t.throttled) >= maxWindows {
 		key = throttlePrefix + l.Rule

@@ -18,7 +18,7 @@ type Want struct {
 // The others are counted and summed up in one notification at the end of the span.
 type Limit struct {
 	Rule  string        `json:"rule"`
-	Key   string        `json:"key"` // what is counted together under the rule
+	Key   string        `json:"key"` // what is counted together; it differs from those of other rules
 	Max   int           `json:"max"`
 	Every time.Duration `json:"every"`
 }

@@ -28,6 +28,9 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
+// ErrInvalid is returned by Add for a silence that makes no sense.
+var ErrInvalid = errors.New("not a silence")
+
 // ErrUnknown is returned by Expire for an ID that no silence has.
 var ErrUnknown = errors.New("there is no such silence")
 
@@ -108,7 +111,7 @@ type content struct {
 // Open reads the file, which need not exist. It never fails: what cannot be read is set aside and reported.
 func Open(file string, log *slog.Logger) *Store {
 	s := &Store{file: file, now: time.Now}
-	all, err := read(file)
+	all, err := Read(file)
 	if err != nil {
 		aside := file + ".damaged"
 		log.Error("silences cannot be read: there are none now", "file", file, "kept_as", aside, "err", errors.Join(err, os.Rename(file, aside)))
@@ -118,7 +121,8 @@ func Open(file string, log *slog.Logger) *Store {
 	return s
 }
 
-func read(file string) ([]*Silence, error) {
+// Read returns the silences of a file without touching it.
+func Read(file string) ([]*Silence, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -183,18 +187,18 @@ func (s *Store) Add(one Silence) (*Silence, error) {
 	one.Matchers = slices.Clone(one.Matchers)
 	for i := range one.Matchers {
 		if err := one.Matchers[i].compile(); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
 	}
 	if err := one.validate(now); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	all := recent(*s.all.Load(), now)
 	if len(all) >= maxSilences { // those that have ended make room
 		all = slices.DeleteFunc(all, func(o *Silence) bool { return o.State(now) == "ended" })
 	}
 	if len(all) >= maxSilences {
-		return nil, fmt.Errorf("there are %d silences already, no more are kept: expire some", len(all))
+		return nil, fmt.Errorf("%w: there are %d already, no more are kept: expire some", ErrInvalid, len(all))
 	}
 	for one.ID = newID(); slices.ContainsFunc(all, func(o *Silence) bool { return o.ID == one.ID }); {
 		one.ID = newID()

@@ -25,7 +25,7 @@ func alarmsCommand() *cli.Command {
 	jsonFlag := &cli.BoolFlag{Name: "json", Usage: "print one JSON object per alarm"}
 	return &cli.Command{
 		Name:  "alarms",
-		Usage: "show the alarms that are active",
+		Usage: "show the alarms that are active, end one, send them again",
 		Subcommands: []*cli.Command{{
 			Name:  "list",
 			Usage: "list the active alarms, the worst first",
@@ -44,6 +44,23 @@ func alarmsCommand() *cli.Command {
 			Description: "The key is that of `alarms list`. Example:\n  gluster-trapgw alarms show --config FILE brick/gfs2:/bricks/b1",
 			Flags:       []cli.Flag{configFlag, outputFlag, jsonFlag},
 			Action:      alarmsShow,
+		}, {
+			Name:      "clear",
+			Usage:     "end an alarm by hand at every output",
+			ArgsUsage: "KEY",
+			Description: "For a fault whose end nothing will report. The clear that is sent says who ended it and why; the next report of\n" +
+				"the fault begins it anew. Example:\n" +
+				"  gluster-trapgw alarms clear --config FILE --comment 'brick was moved' brick/gfs2:/bricks/b1",
+			Flags:  []cli.Flag{configFlag, &cli.StringFlag{Name: "comment", Usage: "`TEXT` that says why"}, authorFlag},
+			Action: alarmsClear,
+		}, {
+			Name:  "resend",
+			Usage: "send all active alarms to an output again",
+			Description: "For a receiver that was restarted and forgot them: gtgResync, then each alarm as a raise. Example:\n" +
+				"  gluster-trapgw alarms resend --config FILE --output noc",
+			Flags:  []cli.Flag{configFlag, &cli.StringFlag{Name: "output", Usage: "`NAME` of the output"}},
+			Before: noArgs,
+			Action: alarmsResend,
 		}},
 	}
 }

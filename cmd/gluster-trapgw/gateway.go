@@ -73,7 +73,7 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		return g, err
 	}
 	g.sources = newSources(filepath.Join(cfg.StateDir, "sources.json"), cfg.Sources, time.Now(), log)
-	g.silences = silences.Open(filepath.Join(cfg.StateDir, "silences.json"), log)
+	g.silences = silences.Open(silencesFile(cfg), log)
 	if g.webhook, err = webhook.New(cfg.Webhook, log); err != nil {
 		return g, err
 	}
