@@ -10,6 +10,7 @@ import (
 	"context"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,14 +39,14 @@ type Metrics struct {
 func New(status func(context.Context) (*admin.Status, error), tally *Tally) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), status: status, tally: tally}
 	m.latency = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: prefix + "notification_latency_seconds",
-		Help: "Time from the receipt of an event until its notification was delivered to the output.",
+		Name: latencyDoc.Name,
+		Help: latencyDoc.Help,
 		// For servers that take native histograms, and buckets for those that do not.
 		NativeHistogramBucketFactor:     1.1,
 		NativeHistogramMaxBucketNumber:  160,
 		NativeHistogramMinResetDuration: time.Hour,
 		Buckets:                         []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600},
-	}, []string{"output"})
+	}, latencyDoc.Labels)
 	m.registry.MustRegister(m.latency, collector{m}, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -70,7 +71,22 @@ func (m *Metrics) Sent(output string) func([]outputs.Item) {
 	}
 }
 
+// Doc describes one metric, for the documentation.
+type Doc struct {
+	Name, Help string
+	Labels     []string
+}
+
+// latencyDoc is the one metric that is not made by desc.
+var latencyDoc = Doc{prefix + "notification_latency_seconds", "Time from the receipt of an event until its notification was delivered to the output; a histogram, native and classic.", []string{"output"}}
+
+var docs = []Doc{latencyDoc}
+
+// Docs returns all metrics of the gateway's own.
+func Docs() []Doc { return slices.Clone(docs) }
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
+	docs = append(docs, Doc{prefix + name, help, labels})
 	return prometheus.NewDesc(prefix+name, help, labels, nil)
 }
 
