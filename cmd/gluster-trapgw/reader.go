@@ -248,7 +248,6 @@ func (r *reader) resolve(rec *queue.Record) resolved {
 		it.Notification = n
 	default:
 		it.Outcome = outputs.Dropped
-		r.log.Debug("event not sent", "output", r.output, "event", n.Event, "seq", n.Seq, "rule", d.Rule)
 	}
 	return resolved{it, n, want}
 }
@@ -264,9 +263,13 @@ func (r *reader) complain(fault error, n *translate.Notification) {
 // fold takes the records in order through the output's alarms; before is the record before the first.
 func (r *reader) fold(all []resolved, before uint64) []outputs.Item {
 	items := make([]outputs.Item, 0, len(all))
+	audit := r.log.Enabled(context.Background(), slog.LevelDebug)
 	for i := range all {
 		it := all[i].item
 		if r.table == nil || all[i].n == nil {
+			if audit {
+				r.audit(&it, all[i].n)
+			}
 			items = append(items, it)
 			before = it.Seq
 			continue
@@ -277,10 +280,20 @@ func (r *reader) fold(all []resolved, before uint64) []outputs.Item {
 			items = append(items, extra(&r.steps[k], before))
 		}
 		it.Notification, it.Outcome, it.State = said(&r.steps[own])
+		if audit {
+			r.audit(&it, all[i].n)
+		}
 		items = append(items, it)
 		before = it.Seq
 	}
 	return items
+}
+
+// audit logs an event that the output does not get, and why.
+func (r *reader) audit(it *outputs.Item, n *translate.Notification) {
+	if it.Notification == nil && n != nil {
+		r.log.Debug("event not sent", "output", r.output, "event", n.Event, "seq", n.Seq, "outcome", it.Outcome, "rule", it.Rule)
+	}
 }
 
 // extra is the item of a step that no record has.

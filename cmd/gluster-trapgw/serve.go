@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -69,17 +67,4 @@ func policyName(cfg *config) string {
 		return "built-in"
 	}
 	return cfg.policyPath()
-}
-
-// newLogger returns the one logger of the process. The configuration was validated.
-func newLogger(w io.Writer, cfg logConfig) *slog.Logger {
-	level, err := cfg.level()
-	if err != nil {
-		level = slog.LevelInfo
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
 }
