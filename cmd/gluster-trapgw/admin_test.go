@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -273,4 +274,52 @@ func TestCommandsAskTheGateway(t *testing.T) {
 	run(0, "the gateway does not run: read from ", "queue", "status")
 	run(0, `"running": false`, "queue", "status", "--json")
 	run(0, "brick/gfs2:/b", "alarms", "list")
+}
+
+// A receiver that does not answer an inform is told from one that refuses it, in the status, the metrics and the log; and
+// the engine of v3 traps is shown.
+func TestTroublesAreToldApart(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	admin := snmptest.FreeAddr(t, "tcp")
+	d := newDaemon(t, fmt.Sprintf(`admin: {listen: %q}
+outputs:
+  - {name: silent, snmp: {target: %q, community: public, kind: inform, timeout: 1s}}
+  - {name: refusing, snmp: {target: %q, community: public, kind: inform, timeout: 1s}}
+  - {name: lost, snmp: {target: "no-such-host.invalid:162", version: 3, user: {name: gluster, auth: SHA-256, auth_key: geheimgeheim}}}
+`, admin, silent.LocalAddr(), snmptest.FreeAddr(t, "udp")))
+	d.start()
+	if status := d.post(http.DefaultClient, []byte(`{"event":"VOLUME_START","ts":1795388400,"nodeid":null,"message":{"name":"gv0"}}`)); status != 200 {
+		t.Fatal(status)
+	}
+	waitStatus(t, "http://"+admin, func(s string) bool { return strings.Count(s, `"state":"failing"`) == 3 })
+	out, err := program("status", "--config", d.file).Output()
+	if err == nil {
+		t.Error("status is content with a gateway whose outputs all fail")
+	}
+	_, metrics := call(t, "GET", "http://"+admin+"/metrics", "")
+	for _, want := range []struct{ output, trouble, summary string }{
+		{"silent", "timeout", "receiver not answering"}, {"refusing", "refused", "receiver refusing"}, {"lost", "unresolved", "name not resolved"},
+	} {
+		if !strings.Contains(string(out), want.summary) {
+			t.Errorf("no %q in\n%s", want.summary, out)
+		}
+		if !strings.Contains(metrics, fmt.Sprintf("gluster_trapgw_output_state{output=%q,state=%q} 1\n", want.output, want.trouble)) ||
+			strings.Contains(metrics, fmt.Sprintf("gluster_trapgw_output_failures_total{output=%q,trouble=%q} 0\n", want.output, want.trouble)) {
+			t.Errorf("%s: the metrics have no %s\n%s", want.output, want.trouble, metrics)
+		}
+		if !strings.Contains(d.logText(), fmt.Sprintf("output=%s trouble=%s ", want.output, want.trouble)) {
+			t.Errorf("%s: the log has no %s\n%s", want.output, want.trouble, d.logText())
+		}
+	}
+	if !strings.Contains(string(out), "NOT READY  all outputs are failing") || !strings.Contains(metrics, "gluster_trapgw_ready 0\n") ||
+		!strings.Contains(metrics, `gluster_trapgw_snmp_engine_boots{engine="0x80`) {
+		t.Errorf("got\n%s\n%s", out, metrics)
+	}
+	if status, text := call(t, "GET", "http://"+admin+"/readyz", ""); status != 503 || !strings.Contains(text, "all outputs are failing") {
+		t.Errorf("got %d %s", status, text)
+	}
 }
