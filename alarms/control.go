@@ -128,12 +128,13 @@ func (r *resyncRow) value() []byte {
 	return b
 }
 
-// begin begins a resync; the record is the announcement, and the alarms follow it.
+// begin begins a resync; the record is the announcement, and the alarms follow it. When somebody asked for it at this
+// output, the policy has no say.
 func (t *Table) begin(n *translate.Notification, w *Want) Step {
 	t.resync = &resync{Version: 1, Seq: n.Seq}
 	t.list()
 	own := Step{Verdict: Unwanted, Changes: []Change{{row: &resyncRow{resync: *t.resync}}}}
-	if w.Sends {
+	if _, asked := n.Get("output"); asked || w.Sends {
 		own.Verdict = Heard
 		own.Notification = t.tr.WithFields(n, translate.Field{Key: "gtgAlarmActiveCount", Value: strconv.Itoa(len(t.resync.pending))},
 			translate.Field{Key: "gtgLogHighestSequence", Value: strconv.FormatUint(n.Seq, 10)})

@@ -23,6 +23,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/syslog"
 	"github.com/gluster-trapgw/gluster-trapgw/policy"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
+	"github.com/gluster-trapgw/gluster-trapgw/silences"
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
@@ -61,6 +62,8 @@ type site struct {
 	ended  chan error
 	stop   context.CancelFunc
 	res    *resolver
+
+	silences *silences.Store // nil when there are none
 }
 
 func newSite(t *testing.T, p *policy.Policy) *site {
@@ -108,7 +111,9 @@ func (s *site) reader(output string, everyEvent bool, now time.Time) *reader {
 	var table *alarms.Table
 	if !everyEvent {
 		table = alarms.New(alarms.DefaultConfig(), s.res.translator)
-		table.Output = output
+		if table.Output = output; s.silences != nil {
+			table.Silences = s.silences
+		}
 	}
 	r, err := newReader(s.t.Context(), s.queue, output, s.res, table, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,6 +110,32 @@ next:
 			return
 		case <-timeout:
 			t.Fatalf("nobody said %q", texts)
+		}
+	}
+}
+
+// The running program with a real policy: what a rule holds comes out by itself, what it throttles is summed up.
+func TestServeHoldsAndThrottles(t *testing.T) {
+	addr, heard := collector(t)
+	d := newDaemon(t, fmt.Sprintf("outputs:\n  - {name: siem, syslog: {target: \"tcp://%s\"}}\n", addr))
+	rules := `rules:
+  - {name: flaps, match: {event: "BRICK_*"}, hold: 1s}
+  - {name: herds, match: {event: VOLUME_SET}, throttle: {max: 1, every: 2s, by: [volume]}}
+`
+	if err := os.WriteFile(filepath.Join(filepath.Dir(d.file), "policy.yaml"), []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.start()
+	set := `{"event":"VOLUME_SET","ts":1795388400,"nodeid":null,"message":{"volume":"gv0","options":"a=b"}}`
+	other := strings.Replace(brickDown, "/b/1", "/b/2", 1)
+	for _, body := range []string{set, brickDown, strings.Replace(brickDown, "DISCONN", "CONN", 1), other, set, set} {
+		if status := d.post(http.DefaultClient, []byte(body)); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	for _, want := range []string{"Options of volume gv0 were set", "Brick gfs2:/b/2 of volume gv0 is down", "2 more VOLUME_SET of volume gv0 in 2s, the last: Options"} {
+		if line := heard(); !strings.Contains(line, want) {
+			t.Errorf("got %s, want %q", line, want)
 		}
 	}
 }
