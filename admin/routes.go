@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -81,7 +82,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 func answer(w http.ResponseWriter, v any, err error) {
 	switch {
 	case errors.Is(err, ErrInput):
-		Error(w, http.StatusBadRequest, err.Error())
+		Error(w, http.StatusBadRequest, strings.TrimPrefix(err.Error(), ErrInput.Error()+": "))
 	case err != nil:
 		Error(w, http.StatusInternalServerError, err.Error())
 	default:
@@ -139,7 +140,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 func knownFilters(r *http.Request, known []string) error {
 	for name := range r.URL.Query() {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("%q is not a filter, there are %v: %w", name, known, ErrInput)
+			return fmt.Errorf("%w: %q is not a filter: one of %s", ErrInput, name, strings.Join(known, ", "))
 		}
 	}
 	return nil

@@ -72,10 +72,16 @@ func New(cfg Config, g Gateway, log *slog.Logger) (*Server, error) {
 }
 
 // Handle adds a handler under a pattern of net/http's ServeMux, such as "GET /metrics". It wants to be called before
-// Run. A handler that streams lifts the write deadline with http.ResponseController and ends with its request's context.
+// Run. A handler that streams calls Unlimited first and ends with its request's context.
 func (s *Server) Handle(pattern string, h http.Handler) {
 	s.mux.Handle(pattern, h)
 	s.patterns = append(s.patterns, pattern)
+}
+
+// Unlimited lifts the time limits of a request, for a handler that answers for as long as the client wants.
+func Unlimited(w http.ResponseWriter) error {
+	c := http.NewResponseController(w)
+	return errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}))
 }
 
 // Patterns returns what was added with Handle, and the API's own.

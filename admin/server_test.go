@@ -286,7 +286,10 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := make(chan struct{})
-	s.Handle("GET /stream", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s.Handle("GET /stream", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := Unlimited(w); err != nil {
+			t.Error(err)
+		}
 		close(begun)
 		<-r.Context().Done()
 	}))

@@ -33,7 +33,8 @@ type Status struct {
 	Queue    Queue             `json:"queue"`
 	Outputs  []Output          `json:"outputs"`
 	Policy   Policy            `json:"policy"`
-	Alarms   map[string]uint64 `json:"alarms"` // active ones by severity
+	Alarms   map[string]uint64 `json:"alarms"`   // active ones by severity
+	Silences uint64            `json:"silences"` // active ones
 	Nodes    []Node            `json:"nodes"`
 	Engines  []Engine          `json:"snmp_engines"`
 }

@@ -118,6 +118,7 @@ var (
 	queueWritable = desc("queue_writable", "1 when the last write to the durable log worked.")
 
 	alarms    = desc("alarms", "Active alarms.", "severity")
+	silences  = desc("silences", "Active silences: what they match, no output hears of.")
 	lastEvent = desc("node_last_event_timestamp_seconds", "When the last event of a Gluster node was received.", "node", "uuid")
 
 	rules          = desc("policy_rules", "Rules of the policy in use.")
@@ -161,6 +162,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, severity := range severities {
 		e.gauge(alarms, float64(s.Alarms[severity]), severity)
 	}
+	e.gauge(silences, float64(s.Silences))
 	for _, n := range s.Nodes {
 		e.gauge(lastEvent, seconds(n.LastEvent), n.Name, n.ID)
 	}

@@ -152,6 +152,11 @@ func (o *overseer) Status(ctx context.Context) (*admin.Status, error) {
 	for _, a := range active {
 		s.Alarms[a.Severity]++
 	}
+	for _, silence := range o.silences.List() {
+		if silence.State(now) == "active" {
+			s.Silences++
+		}
+	}
 	for i, w := range o.workers {
 		out := newOutputStatus(&o.cfg.Outputs[i], w.Status())
 		for _, c := range q.Outputs {

@@ -125,6 +125,9 @@ func printStatus(out io.Writer, s *admin.Status, now time.Time) error {
 		fmt.Fprintf(w, "DAMAGED\t%d records of the queue\n", q.Damaged)
 	}
 	fmt.Fprintf(w, "alarms\t%s\n", countAlarms(s.Alarms))
+	if s.Silences > 0 {
+		fmt.Fprintf(w, "silences\t%d active\n", s.Silences)
+	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
