@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -28,6 +29,10 @@ type overseer struct {
 	started time.Time
 	engines *snmp.Engines // nil when no output needs one
 	preview previewer
+
+	mu      sync.Mutex // guards what follows
+	alarms  map[string]uint64
+	counted time.Time
 }
 
 var _ admin.Gateway = (*overseer)(nil)
@@ -141,16 +146,12 @@ func (o *overseer) Status(ctx context.Context) (*admin.Status, error) {
 	now := time.Now()
 	s := &admin.Status{Version: version(), Started: o.started.UTC(), Uptime: now.Sub(o.started).Seconds(), Queue: *q,
 		Inputs: o.inputs(), Repeated: o.node.filter.Duplicates.Load(), Policy: o.policyInUse(),
-		Alarms: map[string]uint64{}, Nodes: []admin.Node{}, Engines: []admin.Engine{}, Problems: o.Ready(ctx), Outputs: []admin.Output{}}
+		Nodes: []admin.Node{}, Engines: []admin.Engine{}, Problems: o.Ready(ctx), Outputs: []admin.Output{}}
 	if s.Ready = len(s.Problems) == 0; s.Ready {
 		s.Problems = []string{}
 	}
-	active, err := activeAlarms(ctx, o.queue.Reader, admin.AlarmQuery{})
-	if err != nil {
+	if s.Alarms, err = o.alarmCounts(ctx, now); err != nil {
 		return nil, err
-	}
-	for _, a := range active {
-		s.Alarms[a.Severity]++
 	}
 	for _, silence := range o.silences.List() {
 		if silence.State(now) == "active" {
@@ -183,6 +184,27 @@ func (o *overseer) Status(ctx context.Context) (*admin.Status, error) {
 		}
 	}
 	return s, nil
+}
+
+// countEvery is how often the active alarms are counted at most: in a storm that takes longer than all else in the status,
+// and a status page may ask every second.
+const countEvery = 2 * time.Second
+
+// alarmCounts returns how many alarms are active of each severity, or were a moment ago.
+func (o *overseer) alarmCounts(ctx context.Context, now time.Time) (map[string]uint64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if age := now.Sub(o.counted); o.alarms == nil || age < 0 || age >= countEvery {
+		active, err := activeAlarms(ctx, o.queue.Reader, admin.AlarmQuery{})
+		if err != nil {
+			return nil, err
+		}
+		o.alarms, o.counted = map[string]uint64{}, now
+		for _, a := range active {
+			o.alarms[a.Severity]++
+		}
+	}
+	return maps.Clone(o.alarms), nil
 }
 
 func newOutputStatus(o *outputConfig, st outputs.Status) admin.Output {

@@ -181,7 +181,7 @@ func TestOpenAPI(t *testing.T) {
 func TestAdminShowsWhatHappens(t *testing.T) {
 	g, url := adminGateway(t, "cluster: {nodes: {c6ad9be2-5ce9-46e0-9574-6917a91bcfb6: {name: gfs1}}}\n")
 	waitStatus(t, url, func(s string) bool {
-		return strings.Contains(s, `"outcomes":{"sent":1}`) && strings.Contains(s, "receiver refusing")
+		return strings.Contains(s, `"outcomes":{"sent":1}`) && strings.Contains(s, `"critical":1`) && strings.Contains(s, "receiver refusing")
 	})
 	get := func(path string, want ...string) {
 		t.Helper()

@@ -41,7 +41,7 @@ func needPromtool(t *testing.T) {
 func TestMetricsOfARealRun(t *testing.T) {
 	_, url := adminGateway(t, "")
 	waitStatus(t, url, func(s string) bool {
-		return strings.Contains(s, `"outcomes":{"sent":1}`) && strings.Contains(s, "receiver refusing")
+		return strings.Contains(s, `"outcomes":{"sent":1}`) && strings.Contains(s, `"critical":1`) && strings.Contains(s, "receiver refusing")
 	})
 	status, text := call(t, "GET", url+"/metrics", "")
 	if status != 200 {

@@ -1,0 +1,61 @@
+package listener
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCheck(t *testing.T) {
+	for addr, want := range map[string]string{
+		"127.0.0.1:9000": "", "[::]:0": "", ":9000": "", "gateway.example:9000": "", "unix:/run/a.sock": "",
+		"9000":                              "is not host:port or unix:/path, like 127.0.0.1:9000",
+		"127.0.0.1:http":                    "has no port from 0 to 65535",
+		"127.0.0.1:65536":                   "has no port from 0 to 65535",
+		"a b:1":                             "is not a host",
+		"unix:a.sock":                       "is not an absolute path",
+		"unix:/" + strings.Repeat("a", 107): "is not an absolute path of up to 107 octets",
+	} {
+		got := ""
+		if err := Check(addr, "127.0.0.1:9000"); err != nil {
+			got = err.Error()
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", addr, got, want)
+		}
+	}
+}
+
+// The socket of a killed process is replaced; one that somebody listens on, and a file that is no socket, are not.
+func TestListenOnASocket(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen("unix:" + file); err == nil || !strings.Contains(err.Error(), "another process listens") {
+		t.Errorf("got %v", err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // as when it is killed
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = Listen("unix:" + file); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("got %v, %v", info.Mode(), err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen("unix:" + file); err == nil || !strings.Contains(err.Error(), "is not a socket") {
+		t.Errorf("got %v", err)
+	}
+}
