@@ -3,6 +3,7 @@ module github.com/gluster-trapgw/gluster-trapgw
 go 1.25.0
 
 require (
+	github.com/coreos/go-systemd/v22 v22.6.0
 	github.com/expr-lang/expr v1.17.6
 	github.com/golang-jwt/jwt/v5 v5.3.0
 	github.com/golangsnmp/gomib v0.8.0

@@ -94,6 +94,7 @@ type request struct {
 	output   string
 	attach   bool
 	detach   bool
+	probe    bool
 	damaged  uint64 // a record that a reader found damaged
 	repair   error  // a reader met what SQLite calls malformed ...
 	gen      uint64 // ... in this generation of the file
@@ -201,6 +202,11 @@ func (q *SQLite) Attach(ctx context.Context, output string) (uint64, error) {
 // Detach implements Queue. What was delivered to the output stays in the history until its events go.
 func (q *SQLite) Detach(ctx context.Context, output string) error {
 	return q.do(ctx, &request{detach: true, output: output, done: make(chan struct{}, 1)})
+}
+
+// Probe writes the time of day and returns when that is on disk: whoever stores events would get as far.
+func (q *SQLite) Probe(ctx context.Context) error {
+	return q.do(ctx, &request{probe: true, done: make(chan struct{}, 1)})
 }
 
 // Wait implements Queue.

@@ -287,6 +287,9 @@ func (w *writer) transact(batch []*request) error {
 				req.cursor, err = w.attach(req.output)
 			case req.detach:
 				err = w.detach(req.output)
+			case req.probe:
+				// Another value each time: SQLite does not write what is there already.
+				err = w.exec("INSERT OR REPLACE INTO meta VALUES('probed',?)", w.cfg.now().Format(time.RFC3339Nano))
 			case req.damaged != 0:
 				err = w.noteDamaged(req.damaged)
 			}

@@ -40,6 +40,7 @@ type gateway struct {
 	admin    *admin.Server  // nil when it is off
 	tally    *metrics.Tally // of the events that are stored
 	hup      chan os.Signal // each asks for a reload
+	systemd  *supervisor    // nil when systemd did not start it
 	received atomic.Uint64  // events accepted since the start
 }
 
@@ -48,6 +49,9 @@ type gateway struct {
 func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 	g = &gateway{cfg: cfg, log: log, hup: make(chan os.Signal, 1)}
 	if g.tally, err = newTally(); err != nil {
+		return nil, err
+	}
+	if g.systemd, err = newSupervisor(); err != nil {
 		return nil, err
 	}
 	g.policy.loaded, g.policy.rules = time.Now(), cfg.policy.Len()
@@ -175,6 +179,10 @@ func (g *gateway) Run(ctx context.Context) error {
 	input.Go(func() {
 		<-ready
 		fail("webhook", g.webhook.Run(inputCtx, g.accept))
+	})
+	input.Go(func() {
+		<-ready
+		fail("systemd", g.supervise(inputCtx))
 	})
 	if in := g.node.eventsd; in != nil {
 		input.Go(func() { fail("eventsd", in.Run(inputCtx, g.accept)) })

@@ -53,6 +53,7 @@ var home = map[string][]string{
 	"zombiezen.com/go/sqlite":          {"queue"},
 	"github.com/prometheus/":           {"metrics"},
 	"gopkg.in/yaml.v3":                 {"conffile", "translate"},
+	"github.com/coreos/go-systemd/":    {"cmd/gluster-trapgw", "listener"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

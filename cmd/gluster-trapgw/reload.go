@@ -51,6 +51,7 @@ func (g *gateway) reload() error {
 	p := &g.policy
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer g.reloading()()
 	p.reloads++
 	g.noteConfig()
 	loaded, err := g.cfg.loadPolicy()
