@@ -3,6 +3,7 @@ package alarms
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,7 +30,9 @@ func full(t testing.TB, tr *translate.Translator, alarms int) *Table {
 	table := New(DefaultConfig(), tr)
 	var steps []Step
 	for i := range alarms {
-		steps = table.Apply(steps[:0], event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i)), Want{Sends: true})
+		// As much as a policy can want of each.
+		w := Want{Sends: true, Repeat: time.Hour, Limit: &Limit{Rule: "r", Key: "r/gv" + strconv.Itoa(i/100), Max: alarms, Every: 24 * time.Hour}}
+		steps = table.Apply(steps[:0], event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i)), w)
 	}
 	if table.Len() != alarms {
 		t.Fatalf("%d alarms, want %d", table.Len(), alarms)
@@ -62,6 +65,31 @@ func BenchmarkApply(b *testing.B) {
 			}
 		})
 	}
+	b.Run("throttled and saved", func(b *testing.B) {
+		table := full(b, tr, 1000)
+		n := event(b, tr, 5000, `{"nodeid": "1a6111b8-4f13-4c02-9739-2c473e398b41", "event": "VOLUME_SET", "message": {"volume": "gv0", "options": "[('a', 'b')]"}}`)
+		w := Want{Sends: true, Limit: &Limit{Rule: "r", Key: "r/VOLUME_SET", Max: 5, Every: time.Hour}}
+		var steps []Step
+		b.ReportAllocs()
+		for i := range b.N {
+			if steps = table.Apply(steps[:0], n, w); i%256 == 0 { // as often as a batch is committed
+				steps[0].Changes[0].Value()
+			}
+		}
+	})
+	b.Run("held raise and clear", func(b *testing.B) {
+		table := full(b, tr, 1000)
+		raise, clear := event(b, tr, 5000, brickBody("BRICK_DISCONNECTED", 1_000_000)), event(b, tr, 5001, brickBody("BRICK_CONNECTED", 1_000_000))
+		var steps []Step
+		b.ReportAllocs()
+		for i := range b.N {
+			n := raise
+			if i%2 == 1 {
+				n = clear
+			}
+			steps = table.Apply(steps[:0], n, Want{Sends: true, Hold: time.Minute, Repeat: time.Hour})
+		}
+	})
 	b.Run("saved raise and clear", func(b *testing.B) {
 		table := full(b, tr, 1000)
 		raise, clear := event(b, tr, 5000, brickBody("BRICK_DISCONNECTED", 1_000_000)), event(b, tr, 5001, brickBody("BRICK_CONNECTED", 1_000_000))

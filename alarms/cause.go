@@ -136,7 +136,7 @@ func (t *Table) reviewHeld(now time.Time, changes []Change) []Change {
 			continue // it waits to be reported again
 		}
 		switch blocked := t.blocked(a, nil); {
-		case blocked && (a.due != 0 || a.held != byCause):
+		case blocked && a.due != 0:
 			a.held, a.due, a.silence = byCause, 0, ""
 		case !blocked && a.due == 0:
 			a.due = max(1, now.Add(t.grace).UnixNano(), a.wait)

@@ -88,11 +88,11 @@ func TestRestartAfterEveryStep(t *testing.T) {
 	for _, file := range files {
 		for _, story := range readStories(t, file) {
 			all := inputs(t, tr, story)
-			want, steps := run(t, &store{rows: map[string][]byte{}, story: story}, tr, DefaultConfig(), all, -1)
+			want, steps := run(t, &store{rows: map[string][]byte{}, story: story}, tr, storyConfig(story), all, -1)
 			for stop := range steps {
 				s := &store{rows: map[string][]byte{}, story: story}
-				got, _ := run(t, s, tr, DefaultConfig(), all, stop)
-				rest, _ := run(t, s, tr, DefaultConfig(), all, -1)
+				got, _ := run(t, s, tr, storyConfig(story), all, stop)
+				rest, _ := run(t, s, tr, storyConfig(story), all, -1)
 				if got = append(got, rest...); !slices.Equal(got, want) {
 					t.Fatalf("%s, %s, killed after step %d:\n%s\nwant\n%s", filepath.Base(file), story[0].Story, stop,
 						strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -163,6 +163,78 @@ func TestRestartWithoutCauses(t *testing.T) {
 	}
 }
 
+// What a silence kept back comes out at once when nobody knows of the silence any more.
+func TestRestartWithoutSilences(t *testing.T) {
+	tr := newTranslator(t, testNodes)
+	story := []line{{Silences: []*silenced{{ID: "s", Text: "Brick", To: 36000}}}, {Event: []byte(brickBody("BRICK_DISCONNECTED", 1))}}
+	s := &store{rows: map[string][]byte{}, story: story}
+	if heard, _ := run(t, s, tr, DefaultConfig(), inputs(t, tr, story), -1); len(heard) != 0 || len(s.rows) != 1 {
+		t.Fatalf("heard %q, %d rows", heard, len(s.rows))
+	}
+	s.story = nil
+	table := s.open(t, tr, DefaultConfig())
+	now, heard := storyBegin.Add(time.Minute), 0
+	for due := table.Due(); !due.IsZero() && !due.After(now); due = table.Due() {
+		for _, st := range table.Advance(nil, now) {
+			if n := st.Notification; n != nil && n.State == translate.Raise {
+				heard++
+			}
+		}
+	}
+	if heard != 1 {
+		t.Errorf("%d raises, want 1", heard)
+	}
+}
+
+// All of many alarms come again once, however often the program is started meanwhile, and not in one step.
+func TestResyncOfMany(t *testing.T) {
+	tr := newTranslator(t, testNodes)
+	s := &store{rows: map[string][]byte{}, story: []line{{}}}
+	all := make([]input, 0, 1001)
+	for i := range 1000 {
+		n := event(t, tr, i+1, brickBody("BRICK_DISCONNECTED", i))
+		all = append(all, input{n: n, want: Want{Sends: true}, now: n.Received})
+	}
+	ev, err := translate.Decode([]byte(`{"event":"gtgResync","message":{"output":"noc"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev.Seq, ev.Received, ev.Input = 1001, storyBegin.Add(time.Hour), translate.OwnInput
+	all = append(all, input{n: tr.Translate(&ev), now: ev.Received})
+	if heard, _ := run(t, s, tr, DefaultConfig(), all, -1); len(heard) != 1001 || !strings.Contains(heard[1000], "The 1000 active alarms follow again") {
+		t.Fatalf("heard %d, the last %s", len(heard), heard[len(heard)-1])
+	}
+	seen := map[string]int{}
+	rounds := 0
+	for ; ; rounds++ {
+		table := s.open(t, tr, DefaultConfig())
+		if due := table.Due(); due.IsZero() || due.After(ev.Received) {
+			break
+		}
+		steps := table.Advance(nil, ev.Received)
+		if len(steps) > resyncChunk {
+			t.Fatalf("%d steps at once", len(steps))
+		}
+		for i := range min(len(steps), 100) { // killed then
+			if n := steps[i].Notification; n != nil {
+				seen[n.AlarmKey]++
+			}
+			s.save(&steps[i], false)
+		}
+	}
+	if len(seen) != 1000 || rounds < 10 {
+		t.Errorf("%d alarms came again in %d rounds", len(seen), rounds)
+	}
+	for key, n := range seen {
+		if n != 1 {
+			t.Errorf("%s came %d times", key, n)
+		}
+	}
+	if s.rows[resyncKey] != nil {
+		t.Error("the row of the resync is left")
+	}
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	table := New(DefaultConfig(), newTranslator(t, nil))
 	if err := table.Restore("other/x", []byte("?")); err != nil {
@@ -181,6 +253,19 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	if table.Len() != 0 {
 		t.Errorf("%d alarms", table.Len())
+	}
+	for _, value := range []string{`{`, `{"v":2}`, `{"v":1,"held":1}`, `{"v":1,"held":1,"severity":"x","last":{"body":"{}"}}`, `{"v":1,"held":1,"severity":"major","last":{"body":"{}","remote":"x"}}`} {
+		if err := table.Restore(throttlePrefix+"k", []byte(value)); err == nil {
+			t.Errorf("throttle %s: no error", value)
+		}
+	}
+	for _, value := range []string{`{`, `{"v":2}`} {
+		if err := table.Restore(resyncKey, []byte(value)); err == nil {
+			t.Errorf("resync %s: no error", value)
+		}
+	}
+	if !table.Due().IsZero() {
+		t.Error("something is planned")
 	}
 }
 

@@ -55,6 +55,7 @@ type line struct {
 	Max      *int        `json:"max"` // per event and volume
 	Every    int         `json:"every"`
 	Silences []*silenced `json:"silences"`
+	Inhibit  bool        `json:"inhibit"` // a brick that is down explains a lack of space
 }
 
 // silenced is a silence of what has Text in its text.
@@ -91,6 +92,15 @@ func (l *line) want(first *line, n *translate.Notification) Want {
 		w.Limit = &Limit{Rule: "story", Key: "story\x1f" + n.Event + "\x1f" + n.Volume, Max: *first.Max, Every: time.Duration(first.Every) * time.Second}
 	}
 	return w
+}
+
+// storyConfig is the configuration of a story.
+func storyConfig(story []line) Config {
+	cfg := DefaultConfig()
+	if story[0].Inhibit {
+		cfg.Inhibit = []Inhibit{{Source: []string{"brick"}, Target: []string{"disk-usage"}, Equal: []string{"volume"}}}
+	}
+	return cfg
 }
 
 // newStoryTable returns an empty table for a story.
@@ -183,7 +193,7 @@ func TestStories(t *testing.T) {
 			var b strings.Builder
 			for _, story := range readStories(t, file) {
 				fmt.Fprintf(&b, "# %s\n", story[0].Story)
-				table := newStoryTable(tr, DefaultConfig(), story)
+				table := newStoryTable(tr, storyConfig(story), story)
 				for _, in := range inputs(t, tr, story) {
 					what := "(time passes)"
 					if in.n != nil {
