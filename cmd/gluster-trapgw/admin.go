@@ -299,25 +299,41 @@ func (o *overseer) Try(ctx context.Context, body []byte) (*admin.Preview, error)
 	return p, nil
 }
 
-// runningGateway returns a client of the gateway that runs with this configuration, nil when none does, and says on
-// standard error which it is. What runs at the address with another state directory is another gateway.
-func runningGateway(c *cli.Context, cfg *config) (*admin.Client, error) {
+// errAnother means that the gateway at the address has another state directory: it runs with another configuration.
+var errAnother = errors.New("the gateway is another one")
+
+// findGateway returns a client of the gateway that runs with this configuration.
+func findGateway(ctx context.Context, cfg *config) (*admin.Client, error) {
 	client, err := admin.NewClient(cfg.Admin)
-	var q admin.Queue
-	if err == nil {
-		err = client.Get(c.Context, "/api/v1/queue", &q)
+	if err != nil {
+		return nil, err
 	}
-	here := newQueueStatus(cfg, &queue.Status{}).Dir
+	var q admin.Queue
+	if err := client.Get(ctx, "/api/v1/queue", &q); err != nil {
+		return nil, err
+	}
+	if here := newQueueStatus(cfg, &queue.Status{}).Dir; q.Dir != here {
+		return nil, fmt.Errorf("%w: %s keeps its log in %s, and this configuration in %s", errAnother, cfg.Admin.Listen, q.Dir, here)
+	}
+	return client, nil
+}
+
+// runningGateway is findGateway for a command that can do without: it returns nil when there is none, and says on
+// standard error which it is.
+func runningGateway(c *cli.Context, cfg *config) (*admin.Client, error) {
+	client, err := findGateway(c.Context, cfg)
+	why := ""
 	switch {
 	case errors.Is(err, admin.ErrNotRunning):
-		fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: the gateway does not run: read from %s\n", here)
-		return nil, nil
+		why = admin.ErrNotRunning.Error()
+	case errors.Is(err, errAnother):
+		why = "the gateway at " + cfg.Admin.Listen + " is another one"
 	case err != nil:
 		return nil, err
-	case q.Dir != here:
-		fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: the gateway at %s is another one: read from %s\n", cfg.Admin.Listen, here)
-		return nil, nil
+	default:
+		fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: from the gateway at %s\n", cfg.Admin.Listen)
+		return client, nil
 	}
-	fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: from the gateway at %s\n", cfg.Admin.Listen)
-	return client, nil
+	fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: %s: read from %s\n", why, newQueueStatus(cfg, &queue.Status{}).Dir)
+	return nil, nil
 }

@@ -266,6 +266,16 @@ func TestCommandsAskTheGateway(t *testing.T) {
 	run(0, "brick/gfs2:/b", "alarms", "list")
 	run(1, "is not an output", "alarms", "list", "--output", "x")
 	run(0, "policy reloaded: ", "reload")
+	// A gateway that is there, but not of this configuration, is left alone.
+	own := d.file
+	d.file = filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(d.file, fmt.Appendf(nil, "state_dir: /nowhere\nadmin: {listen: \"unix:%s\", token: geheim}\n", socket), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(1, "the gateway is another one: unix:"+socket, "status")
+	run(1, "the gateway is another one: ", "reload")
+	run(1, " is another one: read from /nowhere/queue", "queue", "status")
+	d.file = own
 	if err := d.end(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

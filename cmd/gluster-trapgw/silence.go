@@ -14,7 +14,6 @@ import (
 
 	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
-	"github.com/gluster-trapgw/gluster-trapgw/queue"
 	"github.com/gluster-trapgw/gluster-trapgw/silences"
 )
 
@@ -70,16 +69,9 @@ func author(c *cli.Context) string {
 
 // ask sends a request to the gateway that runs with this configuration, and decodes its answer.
 func ask(c *cli.Context, path string, request, answer any) error {
-	client, cfg, err := adminClient(c)
+	client, err := adminClient(c)
 	if err != nil {
 		return err
-	}
-	var q admin.Queue
-	if err := client.Get(c.Context, "/api/v1/queue", &q); err != nil {
-		return notRunning(err)
-	}
-	if here := newQueueStatus(cfg, &queue.Status{}).Dir; q.Dir != here {
-		return fmt.Errorf("the gateway at %s is another one: it keeps its log in %s, and this configuration in %s", cfg.Admin.Listen, q.Dir, here)
 	}
 	body, err := json.Marshal(request)
 	if err != nil {

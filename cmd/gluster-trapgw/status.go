@@ -28,13 +28,13 @@ func statusCommand() *cli.Command {
 		Flags:  []cli.Flag{configFlag, &cli.BoolFlag{Name: "json", Usage: "print JSON"}},
 		Before: noArgs,
 		Action: func(c *cli.Context) error {
-			api, _, err := adminClient(c)
+			api, err := adminClient(c)
 			if err != nil {
 				return err
 			}
 			var s admin.Status
 			if err := api.Get(c.Context, "/api/v1/status", &s); err != nil {
-				return notRunning(err)
+				return err
 			}
 			if c.Bool("json") {
 				err = printJSON(c.App.Writer, &s)
@@ -58,13 +58,13 @@ func reloadCommand() *cli.Command {
 		Flags:  []cli.Flag{configFlag},
 		Before: noArgs,
 		Action: func(c *cli.Context) error {
-			api, _, err := adminClient(c)
+			api, err := adminClient(c)
 			if err != nil {
 				return err
 			}
 			var p admin.Policy
 			if err := api.Post(c.Context, "/api/v1/reload", nil, &p); err != nil {
-				return notRunning(err)
+				return err
 			}
 			_, err = fmt.Fprintf(c.App.Writer, "policy reloaded: %s, %d rules\n", policyFile(&p), p.Rules)
 			return err
@@ -73,16 +73,16 @@ func reloadCommand() *cli.Command {
 }
 
 // adminClient is for commands that need the running gateway.
-func adminClient(c *cli.Context) (*admin.Client, *config, error) {
+func adminClient(c *cli.Context) (*admin.Client, error) {
 	cfg, err := requireConfig(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	client, err := admin.NewClient(cfg.Admin)
-	if errors.Is(err, admin.ErrNotRunning) {
-		return nil, nil, hinted{errors.New("admin.listen is empty: the gateway has no admin endpoint"), "set it to 127.0.0.1:9001"}
+	if !cfg.Admin.On() {
+		return nil, hinted{errors.New("admin.listen is empty: the gateway has no admin endpoint"), "set it to 127.0.0.1:9001"}
 	}
-	return client, cfg, err
+	client, err := findGateway(c.Context, cfg)
+	return client, notRunning(err)
 }
 
 func notRunning(err error) error {
