@@ -16,6 +16,7 @@ require (
 	github.com/valyala/fasthttp v1.65.0
 	golang.org/x/net v0.44.0
 	golang.org/x/sys v0.36.0
+	golang.org/x/time v0.13.0
 	gopkg.in/yaml.v3 v3.0.1
 	zombiezen.com/go/sqlite v1.4.2
 )

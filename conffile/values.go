@@ -167,3 +167,26 @@ func PickSecret(key string, inline Secret, file string) (Secret, error) {
 	}
 	return s, nil
 }
+
+// PickSecrets returns the secrets that are valid at once: the one written inline, or those in a file, one on each line, so
+// that a new one can be added before an old one goes.
+func PickSecrets(key string, inline Secret, file string) ([]Secret, error) {
+	if inline == "" && file == "" {
+		return nil, nil
+	}
+	first, err := PickSecret(key, inline, file)
+	if err != nil || file == "" {
+		return []Secret{first}, err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, At(key+"_file", "%w", err)
+	}
+	var all []Secret
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, Secret(line))
+		}
+	}
+	return all, nil
+}

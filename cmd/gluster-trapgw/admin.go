@@ -231,10 +231,10 @@ func newOutputStatus(o *outputConfig, st outputs.Status) admin.Output {
 // inputs lists the inputs that are on with their counters.
 func (o *overseer) inputs() []admin.Input {
 	c := &o.webhook.Counters
-	all := []admin.Input{{Name: webhook.Name, Addresses: []string{o.webhook.Addr()}, Counters: map[string]uint64{
+	all := []admin.Input{{Name: webhook.Name, Addresses: o.webhook.Addrs(), Counters: map[string]uint64{
 		"accepted": c.Accepted.Load(), "test": c.Tests.Load(), "bad": c.Bad.Load(), "unauthorized": c.Unauthorized.Load(),
 		"forbidden": c.Forbidden.Load(), "not_found": c.NotFound.Load(), "bad_method": c.BadMethod.Load(), "timed_out": c.TimedOut.Load(),
-		"too_large": c.TooLarge.Load(), "not_stored": c.Failed.Load(), "busy": c.Busy.Load(), "disconnected": c.Disconnected.Load(),
+		"too_large": c.TooLarge.Load(), "rate_limited": c.Limited.Load(), "not_stored": c.Failed.Load(), "busy": c.Busy.Load(), "disconnected": c.Disconnected.Load(),
 	}}}
 	if in := o.node.eventsd; in != nil {
 		c := &in.Counters

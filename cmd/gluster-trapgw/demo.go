@@ -96,7 +96,7 @@ func demoConfig(cfg *config, dir string, r *receivers) {
 	cfg.StateDir = dir
 	cfg.Admin.Listen = ""
 	cfg.Heartbeat = heartbeatConfig{} // the story is about events
-	cfg.Webhook.Listen = "127.0.0.1:0"
+	cfg.Webhook.Listen = conffile.Texts{"127.0.0.1:0"}
 	cfg.Cluster.Name, cfg.Cluster.Nodes = "demo", demoNodes
 	t, s := snmp.DefaultConfig(), syslog.DefaultConfig()
 	t.Target, t.Community = r.snmpAddr(), conffile.Secret("public")

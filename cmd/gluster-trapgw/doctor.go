@@ -126,9 +126,11 @@ func examine(c *cli.Context, cfg *config, event bool, findings []doctor.Finding)
 	if err != nil {
 		return err
 	}
-	_, port, err := net.SplitHostPort(cfg.Webhook.Listen)
-	if err != nil {
-		port = "" // a unix socket: glustereventsd cannot post there itself
+	port := "" // stays so for a unix socket: glustereventsd cannot post there itself
+	for _, addr := range cfg.Webhook.Listen {
+		if _, p, err := net.SplitHostPort(addr); err == nil && port == "" {
+			port = p
+		}
 	}
 	node := &doctor.Node{Root: "/", Now: time.Now}
 	found, _ := node.Check(c.Context, doctor.Wanted{URL: c.String("url"), Port: port, Path: cfg.Webhook.Path, Token: token, EventsLog: cfg.Eventslog.Path})

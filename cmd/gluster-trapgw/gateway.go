@@ -15,6 +15,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
+	"github.com/gluster-trapgw/gluster-trapgw/listener"
 	"github.com/gluster-trapgw/gluster-trapgw/metrics"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
@@ -81,7 +82,13 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 	if g.webhook, err = webhook.New(cfg.Webhook, log); err != nil {
 		return g, err
 	}
-	if err := g.webhook.Listen(); err != nil {
+	passed, err := listener.Passed()
+	if err != nil {
+		return g, err
+	}
+	if len(passed) > 0 {
+		g.webhook.ListenOn(passed...)
+	} else if err := g.webhook.Listen(); err != nil {
 		return g, err
 	}
 	if g.node, err = newNodeInputs(cfg, g.append, log); err != nil {
@@ -222,6 +229,9 @@ func (g *gateway) close() error {
 	var errs []error
 	for _, w := range g.workers {
 		errs = append(errs, w.Output.Close())
+	}
+	if g.webhook != nil {
+		errs = append(errs, g.webhook.Close())
 	}
 	if g.admin != nil {
 		errs = append(errs, g.admin.Close())

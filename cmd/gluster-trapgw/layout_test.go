@@ -48,6 +48,7 @@ var home = map[string][]string{
 	"github.com/urfave/cli/":           {"cmd/gluster-trapgw"},
 	"github.com/golangsnmp/gomib":      {"mibs"},
 	"github.com/expr-lang/expr":        {"policy"},
+	"golang.org/x/time/rate":           {"inputs/webhook"},
 	"github.com/golang-jwt/jwt/":       {"inputs/webhook"},
 	"github.com/valyala/fasthttp":      {"inputs/webhook"},
 	"zombiezen.com/go/sqlite":          {"queue"},

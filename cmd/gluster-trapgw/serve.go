@@ -43,7 +43,7 @@ func serveCommand() *cli.Command {
 			signal.Notify(g.hup, syscall.SIGHUP)
 			defer signal.Stop(g.hup)
 			tune()
-			log.Info("gateway started", "version", version(), "webhook", g.webhook.Addr(), "path", cfg.Webhook.Path, "admin", g.adminAddr(),
+			log.Info("gateway started", "version", version(), "webhook", g.webhook.Addrs(), "path", cfg.Webhook.Path, "admin", g.adminAddr(),
 				"state_dir", cfg.StateDir, "outputs", len(cfg.Outputs), "policy", policyName(cfg))
 			err = g.Run(c.Context)
 			log.Info("gateway stopped")

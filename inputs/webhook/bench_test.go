@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"io"
 	"log/slog"
 	"net"
@@ -26,7 +27,7 @@ var bare = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 func benchInput(b *testing.B) *Input {
 	b.Helper()
 	cfg := DefaultConfig()
-	cfg.Listen = "127.0.0.1:0"
+	cfg.Listen = conffile.Texts{"127.0.0.1:0"}
 	in, err := newInput(cfg, slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		b.Fatal(err)

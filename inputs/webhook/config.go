@@ -3,6 +3,7 @@ package webhook
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 
 // Config is the webhook part of the configuration.
 type Config struct {
-	Listen     string          `yaml:"listen"` // host:port or unix:/path
+	Listen     conffile.Texts  `yaml:"listen"` // each host:port or unix:/path
 	Path       string          `yaml:"path"`
 	Token      conffile.Secret `yaml:"token"`
 	TokenFile  string          `yaml:"token_file"`
@@ -21,6 +22,7 @@ type Config struct {
 	TLS        TLSConfig       `yaml:"tls"`
 	AllowFrom  []netip.Prefix  `yaml:"allow_from"` // empty allows all
 	MaxBody    conffile.Size   `yaml:"max_body"`
+	MaxRate    float64         `yaml:"max_rate"` // events per second of one address, with as many at once; 0 is no limit
 }
 
 // TLSConfig names the certificate files.
@@ -28,7 +30,7 @@ type TLSConfig = listener.TLS
 
 // DefaultConfig listens on loopback, at the port and path of gluster's own example receiver.
 func DefaultConfig() Config {
-	return Config{Listen: "127.0.0.1:9000", Path: "/listen", MaxBody: 64 << 10}
+	return Config{Listen: conffile.Texts{"127.0.0.1:9000"}, Path: "/listen", MaxBody: 64 << 10}
 }
 
 // largestBody bounds max_body: a body is held in memory until it is on disk.
@@ -38,8 +40,22 @@ const largestBody = 16 << 20
 func (c *Config) Validate() error {
 	var errs []error
 	add := func(path, format string, args ...any) { errs = append(errs, conffile.At(path, format, args...)) }
-	if err := listener.Check(c.Listen, "127.0.0.1:9000 or [::]:9000"); err != nil {
-		add("listen", "%w", err)
+	if len(c.Listen) == 0 {
+		add("listen", "empty, expected an address like 127.0.0.1:9000")
+	}
+	for i, addr := range c.Listen {
+		key := "listen"
+		if len(c.Listen) > 1 {
+			key += "[" + strconv.Itoa(i) + "]"
+		}
+		if err := listener.Check(addr, "127.0.0.1:9000 or [::]:9000"); err != nil {
+			add(key, "%w", err)
+		} else if slices.Contains(c.Listen[:i], addr) {
+			add(key, "%q is there twice", addr)
+		}
+	}
+	if c.MaxRate < 0 || c.MaxRate > 0 && c.MaxRate < 1 || c.MaxRate > 1e6 {
+		add("max_rate", "%v is out of range: 1 to 1000000 events per second, or 0 for no limit", c.MaxRate)
 	}
 	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#% ") {
 		add("path", "%q is not a path: it begins with / and has no query, no %% and no space", c.Path)
@@ -47,7 +63,7 @@ func (c *Config) Validate() error {
 	if c.MaxBody < 1024 || c.MaxBody > largestBody {
 		add("max_body", "%s is out of range: 1KiB to 16MiB", c.MaxBody)
 	}
-	for _, secret := range []func() (conffile.Secret, error){c.token, c.secret} {
+	for _, secret := range []func() ([]conffile.Secret, error){c.tokens, c.secrets} {
 		if _, err := secret(); err != nil {
 			errs = append(errs, err)
 		}
@@ -65,11 +81,12 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) token() (conffile.Secret, error) {
-	return conffile.PickSecret("token", c.Token, c.TokenFile)
+func (c *Config) tokens() ([]conffile.Secret, error) {
+	return conffile.PickSecrets("token", c.Token, c.TokenFile)
 }
-func (c *Config) secret() (conffile.Secret, error) {
-	return conffile.PickSecret("secret", c.Secret, c.SecretFile)
+
+func (c *Config) secrets() ([]conffile.Secret, error) {
+	return conffile.PickSecrets("secret", c.Secret, c.SecretFile)
 }
 
 // allows reports whether a sender may talk to us. A unix socket has no addresses: its file mode decides.

@@ -16,6 +16,7 @@ type Counters struct {
 	BadMethod    atomic.Uint64 // 405
 	TimedOut     atomic.Uint64 // 408: the request came too slowly
 	TooLarge     atomic.Uint64 // 413
+	Limited      atomic.Uint64 // 429: above max_rate
 	Failed       atomic.Uint64 // 503: could not be made durable
 	Busy         atomic.Uint64 // 503: too many under way
 
@@ -33,6 +34,7 @@ func (c *Counters) ByStatus() map[int]uint64 {
 		http.StatusMethodNotAllowed:      c.BadMethod.Load(),
 		http.StatusRequestTimeout:        c.TimedOut.Load(),
 		http.StatusRequestEntityTooLarge: c.TooLarge.Load(),
+		http.StatusTooManyRequests:       c.Limited.Load(),
 		http.StatusServiceUnavailable:    c.Failed.Load() + c.Busy.Load(),
 	}
 }

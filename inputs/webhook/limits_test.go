@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"io"
 	"log/slog"
 	"net"
@@ -119,7 +120,7 @@ func TestConnectionsBeyondTheLimitWait(t *testing.T) {
 
 func TestTooManyUnderWayIs503(t *testing.T) {
 	cfg := DefaultConfig()
-	cfg.Listen = "127.0.0.1:0"
+	cfg.Listen = conffile.Texts{"127.0.0.1:0"}
 	in, err := newInput(cfg, slog.New(slog.DiscardHandler), time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +206,7 @@ func TestUnixSocket(t *testing.T) {
 	old.Close()
 
 	cfg := DefaultConfig()
-	cfg.Listen = "unix:" + file
+	cfg.Listen = conffile.Texts{"unix:" + file}
 	cfg.AllowFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // means nothing here
 	s := start(t, cfg, time.Now)
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o660 {
@@ -230,7 +231,7 @@ func TestUnixSocket(t *testing.T) {
 	if err := os.WriteFile(file+"2", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	second.cfg.Listen = "unix:" + file + "2"
+	second.cfg.Listen = conffile.Texts{"unix:" + file + "2"}
 	if err := second.Listen(); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("got %v, want that the file is not a socket", err)
 	}

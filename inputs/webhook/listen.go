@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/gluster-trapgw/gluster-trapgw/listener"
 )
 
@@ -36,100 +34,149 @@ var defaultLimits = limits{
 	shutdown:    10 * time.Second,
 }
 
-// Listen binds the configured address. Connections wait until Run.
+// Listen binds the configured addresses. Connections wait until Run.
 func (in *Input) Listen() error {
-	l, err := listener.Listen(in.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for the webhook: %w", err)
+	var all []net.Listener
+	for _, addr := range in.cfg.Listen {
+		l, err := listener.Listen(addr)
+		if err != nil {
+			err = fmt.Errorf("listen for the webhook: %w", err)
+			for _, l := range all {
+				err = errors.Join(err, l.Close())
+			}
+			return err
+		}
+		all = append(all, l)
 	}
-	in.ListenOn(l)
+	in.ListenOn(all...)
 	return nil
 }
 
-// ListenOn takes a listener that is bound already, as systemd passes one, in place of Listen. The input owns it then.
-func (in *Input) ListenOn(l net.Listener) {
-	in.addr = l.Addr()
-	l = netutil.LimitListener(&sourceLimiter{Listener: l, in: in, open: map[netip.Addr]int{}}, in.limits.connections)
-	if in.certs != nil {
-		// Outermost, because net/http recognises TLS by the type of the connection.
-		l = tls.NewListener(l, &tls.Config{GetConfigForClient: in.certs.Config, MinVersion: tls.VersionTLS12})
-	}
-	in.listener = l
-	if addr, ok := in.addr.(*net.TCPAddr); ok && !addr.IP.IsLoopback() && in.auth.open() && len(in.cfg.AllowFrom) == 0 && in.cfg.TLS.ClientCAFile == "" {
-		in.log.Warn("the webhook takes events from anybody who reaches it: set token_file", "listen", in.Addr())
+// ListenOn takes listeners that are bound already, as systemd passes them, in place of Listen. The input owns them then.
+func (in *Input) ListenOn(bound ...net.Listener) {
+	g := &gate{in: in, free: make(chan struct{}, in.limits.connections), open: map[netip.Addr]int{}}
+	for _, l := range bound {
+		in.addrs = append(in.addrs, l.Addr())
+		guarded := net.Listener(&gatedListener{Listener: l, gate: g, closed: make(chan struct{})})
+		if in.certs != nil {
+			guarded = tls.NewListener(guarded, &tls.Config{GetConfigForClient: in.certs.Config, MinVersion: tls.VersionTLS12})
+		}
+		in.listeners = append(in.listeners, guarded)
+		if addr, ok := l.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() && in.secrets.auth().open() && len(in.cfg.AllowFrom) == 0 && in.cfg.TLS.ClientCAFile == "" {
+			in.log.Warn("the webhook takes events from anybody who reaches it: set token_file", "listen", addr.String())
+		}
 	}
 }
 
-// Addr is the bound address, useful when the configured port was 0; empty before Listen.
+// Addr is the first bound address, useful when the configured port was 0; empty before Listen.
 func (in *Input) Addr() string {
-	if in.addr == nil {
+	if len(in.addrs) == 0 {
 		return ""
 	}
-	return in.addr.String()
+	return in.addrs[0].String()
 }
 
-// Close releases the address when Run is never called.
+// Addrs are all bound addresses.
+func (in *Input) Addrs() []string {
+	all := make([]string, len(in.addrs))
+	for i, a := range in.addrs {
+		all[i] = a.String()
+	}
+	return all
+}
+
+// Close releases the addresses when Run is never called.
 func (in *Input) Close() error {
-	if in.listener == nil {
-		return nil
+	var errs []error
+	for _, l := range in.listeners {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
-	if err := in.listener.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// sourceLimiter closes connections of an address that has too many.
-type sourceLimiter struct {
-	net.Listener
+// gate bounds the connections of all listeners together, and those of each address.
+type gate struct {
 	in   *Input
-	mu   sync.Mutex // guards open
+	free chan struct{} // has an item for each connection
+	mu   sync.Mutex    // guards open
 	open map[netip.Addr]int
 }
 
-// Accept returns the next connection that may stay.
-func (l *sourceLimiter) Accept() (net.Conn, error) {
+// gatedListener accepts what the gate lets in.
+type gatedListener struct {
+	net.Listener
+	gate   *gate
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Accept returns the next connection that may stay. While there are as many as may be, one waits here for each listener
+// and the next ones in the kernel.
+func (l *gatedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		tcp, ok := c.RemoteAddr().(*net.TCPAddr)
-		if !ok {
+		select {
+		case l.gate.free <- struct{}{}:
+		case <-l.closed:
+			return nil, errors.Join(net.ErrClosed, c.Close())
+		}
+		if c = l.gate.admit(c); c != nil {
 			return c, nil
 		}
-		source := tcp.AddrPort().Addr().Unmap().WithZone("")
-		l.mu.Lock()
-		fits := l.open[source] < l.in.limits.perSource
-		if fits {
-			l.open[source]++
-		}
-		l.mu.Unlock()
-		if fits {
-			return &sourceConn{Conn: c, leave: sync.OnceFunc(func() { l.leave(source) })}, nil
-		}
-		l.in.Counters.Disconnected.Add(1)
-		l.in.complain("webhook closed a connection: the sender has too many", source.String(), nil)
-		c.Close() // nothing was read: there is nothing to be lost by an error
+		<-l.gate.free
 	}
 }
 
-func (l *sourceLimiter) leave(source netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[source]--; l.open[source] == 0 {
-		delete(l.open, source)
-	}
+// Close closes the listener.
+func (l *gatedListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
 }
 
-// sourceConn tells the limiter when it is closed.
-type sourceConn struct {
+// admit returns the connection, or closes it when its address has too many.
+func (g *gate) admit(c net.Conn) net.Conn {
+	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return &gatedConn{Conn: c, leave: sync.OnceFunc(func() { <-g.free })}
+	}
+	source := tcp.AddrPort().Addr().Unmap().WithZone("")
+	g.mu.Lock()
+	fits := g.open[source] < g.in.limits.perSource
+	if fits {
+		g.open[source]++
+	}
+	g.mu.Unlock()
+	if fits {
+		return &gatedConn{Conn: c, leave: sync.OnceFunc(func() { g.leave(source) })}
+	}
+	g.in.Counters.Disconnected.Add(1)
+	g.in.complain("webhook closed a connection: the sender has too many", source.String(), nil)
+	c.Close() // nothing was read: there is nothing to be lost by an error
+	return nil
+}
+
+func (g *gate) leave(source netip.Addr) {
+	g.mu.Lock()
+	if g.open[source]--; g.open[source] == 0 {
+		delete(g.open, source)
+	}
+	g.mu.Unlock()
+	<-g.free
+}
+
+// gatedConn tells the gate when it is closed.
+type gatedConn struct {
 	net.Conn
 	leave func()
 }
 
 // Close closes the connection and frees its place.
-func (c *sourceConn) Close() error {
+func (c *gatedConn) Close() error {
 	c.leave()
 	return c.Conn.Close()
 }

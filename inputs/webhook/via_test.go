@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // Two webhooks of one gateway can be told apart by the URLs that were registered.
 func TestInputVia(t *testing.T) {
 	cfg := DefaultConfig()
-	cfg.Listen = "127.0.0.1:0"
+	cfg.Listen = conffile.Texts{"127.0.0.1:0"}
 	in, err := New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

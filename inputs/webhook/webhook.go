@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,11 +36,12 @@ type Input struct {
 	cfg        Config
 	log        *slog.Logger
 	now        func() time.Time
-	auth       *authenticator
+	secrets    *credentials
+	rates      rates
 	certs      *listener.Certificates // nil without TLS
 	limits     limits
-	listener   net.Listener
-	addr       net.Addr // that the listener is bound to
+	listeners  []net.Listener
+	addrs      []net.Addr // that they are bound to
 	accept     inputs.Accept
 	inFlight   atomic.Int64
 	failing    atomic.Bool // the last event could not be stored
@@ -52,15 +54,11 @@ func New(cfg Config, log *slog.Logger) (*Input, error) {
 }
 
 func newInput(cfg Config, log *slog.Logger, now func() time.Time) (*Input, error) {
-	token, err := cfg.token()
-	if err != nil {
+	in := &Input{cfg: cfg, log: log, now: now, limits: defaultLimits, rates: newRates(cfg.MaxRate)}
+	var err error
+	if in.secrets, err = newCredentials(&in.cfg, log, now); err != nil {
 		return nil, err
 	}
-	secret, err := cfg.secret()
-	if err != nil {
-		return nil, err
-	}
-	in := &Input{cfg: cfg, log: log, now: now, auth: newAuthenticator(token, secret, now), limits: defaultLimits}
 	if cfg.TLS.On() {
 		if in.certs, err = listener.NewCertificates(cfg.TLS, Name, log, now); err != nil {
 			return nil, err
@@ -71,7 +69,7 @@ func newInput(cfg Config, log *slog.Logger, now func() time.Time) (*Input, error
 
 // Run serves until ctx ends, finishes the requests under way and returns nil. It wants Listen or ListenOn before.
 func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
-	if in.listener == nil {
+	if len(in.listeners) == 0 {
 		return errors.New("serve the webhook: no address is bound")
 	}
 	in.accept = accept
@@ -103,12 +101,16 @@ func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
 			in.log.Debug("webhook stopped", "err", err)
 		}
 	})
-	err := srv.Serve(in.listener)
+	ended := make(chan error, len(in.listeners))
+	for _, l := range in.listeners {
+		go func() { ended <- srv.Serve(l) }() // ends with this function
+	}
+	err := <-ended
 	if !stop() {
 		<-stopped
 		return nil
 	}
-	return fmt.Errorf("serve the webhook: %w", err)
+	return errors.Join(fmt.Errorf("serve the webhook: %w", err), srv.Shutdown())
 }
 
 // slack is how much beyond max_body is still read, so that a sender hears 413: one who is cut off while it writes does
@@ -147,7 +149,7 @@ func (c *connections) close() int {
 
 // wanted says whether the body of a request with Expect: 100-continue is asked for; if not, the answer is 417.
 func (in *Input) wanted(h *fasthttp.RequestHeader) bool {
-	return h.IsPost() && in.auth.check(string(h.Peek("Authorization"))) == nil
+	return h.IsPost() && in.secrets.auth().check(string(h.Peek("Authorization"))) == nil
 }
 
 // serve answers one request. The body is read by then, up to max_body.
@@ -176,11 +178,18 @@ func (in *Input) serve(x *fasthttp.RequestCtx) {
 		refuse(x, fasthttp.StatusMethodNotAllowed, &bodyError{Text: "events are posted: use POST"})
 		return
 	}
-	if err := in.auth.check(string(x.Request.Header.Peek("Authorization"))); err != nil {
+	if err := in.secrets.auth().check(string(x.Request.Header.Peek("Authorization"))); err != nil {
 		in.Counters.Unauthorized.Add(1)
 		in.complain("webhook refused a sender", remote, err)
 		x.Response.Header.Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
 		refuse(x, fasthttp.StatusUnauthorized, &bodyError{Text: err.Error()})
+		return
+	}
+	if wait := in.rates.take(remote, in.now()); wait > 0 {
+		in.Counters.Limited.Add(1)
+		in.complain("webhook refused events above max_rate with 429: glustereventsd does not repeat them", remote, nil)
+		x.Response.Header.Set("Retry-After", strconv.Itoa(1+int(wait/time.Second)))
+		refuse(x, fasthttp.StatusTooManyRequests, &bodyError{Text: "too many events from this address (max_rate)"})
 		return
 	}
 	body := x.Request.Body()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"io"
 	"log/slog"
 	"net"
@@ -34,8 +35,8 @@ type started struct {
 func start(t *testing.T, cfg Config, now func() time.Time, change ...func(*Input)) *started {
 	t.Helper()
 	s := &started{logs: new(bytes.Buffer)}
-	if !strings.HasPrefix(cfg.Listen, "unix:") {
-		cfg.Listen = "127.0.0.1:0"
+	if len(cfg.Listen) == 1 && !strings.HasPrefix(cfg.Listen[0], "unix:") {
+		cfg.Listen = conffile.Texts{"127.0.0.1:0"}
 	}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
@@ -225,7 +226,7 @@ func TestShutdownFinishesWhatItAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.cfg.Listen = "127.0.0.1:0"
+	in.cfg.Listen = conffile.Texts{"127.0.0.1:0"}
 	if err := in.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +277,7 @@ func refusesConnections(t *testing.T, addr string) {
 }
 
 func TestValidateReportsEveryMistake(t *testing.T) {
-	cfg := Config{Listen: "9000", Path: "listen", MaxBody: 5, Token: "a", TokenFile: "b", SecretFile: "/nonexistent/secret",
+	cfg := Config{Listen: conffile.Texts{"9000"}, Path: "listen", MaxBody: 5, Token: "a", TokenFile: "b", SecretFile: "/nonexistent/secret",
 		TLS: TLSConfig{CertFile: "x", ClientCAFile: "/nonexistent/ca"}, AllowFrom: make([]netip.Prefix, 1)}
 	err := cfg.Validate()
 	for _, key := range []string{"listen: ", "path: ", "max_body: ", "token: ", "secret_file: ", "tls.key_file: ", "tls.client_ca_file: ", "allow_from[0]: "} {
