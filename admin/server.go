@@ -91,7 +91,7 @@ func (s *Server) Patterns() []string { return slices.Clone(s.patterns) }
 func (s *Server) Listen() error {
 	l, err := listener.Listen(s.cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen for admin: %w", err)
+		return fmt.Errorf("bind admin.listen: %w", err)
 	}
 	s.addr = l.Addr()
 	l = netutil.LimitListener(l, maxConnections)

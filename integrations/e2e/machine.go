@@ -168,6 +168,7 @@ state_dir: %q
 cluster: {name: prod, nodes: {1a6111b8-4f13-4c02-9739-2c473e398b41: {name: gfs2, address: 192.0.2.12}}}
 mib: {oid_root: 1.3.6.1.4.1.99999.1}
 heartbeat: {every: 2s}
+admin: {listen: ""}
 outputs: [{name: noc, snmp: {target: %q, community: public, kind: inform}}]
 `, webhook, l.path("state"), addr)
 }
