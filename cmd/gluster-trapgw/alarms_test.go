@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -183,9 +184,35 @@ func TestNotificationsOfTheCapturedCluster(t *testing.T) {
 // The program dies again and again, after any number of items, some of them sent and not committed: what was committed
 // before and what is sent afterwards is together what a run without a restart sends.
 func TestAlarmsSurviveRestarts(t *testing.T) {
+	t.Run("default policy", func(t *testing.T) { surviveRestarts(t, policy.Default(), captured(t), nil) })
+	p, err := policy.Load("p.yaml", []byte(`rules:
+  - {name: flaps, match: {event: "*CONNECT*", severity: ">= warning"}, hold: 20s, repeat: 2m, continue: true}
+  - {name: herds, throttle: {max: 2, every: 30s, by: [event, volume]}}
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	recs := captured(t)
+	begin, end := recs[0].Received, recs[len(recs)-1].Received
+	file := filepath.Join(t.TempDir(), "silences.json")
+	text := fmt.Sprintf(`{"v":1,"silences":[{"id":"s","matchers":["event=~(PEER|BRICK)_.*"],"starts":%q,"ends":%q,"author":"eve","comment":"x"}]}`,
+		begin.Add(end.Sub(begin)/3).Format(time.RFC3339Nano), begin.Add(end.Sub(begin)/2).Format(time.RFC3339Nano))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{300, 700, 900} {
+		resync := &queue.Record{Received: recs[i].Received, Input: translate.OwnInput, Body: []byte(`{"event":"gtgResync","message":{}}`)}
+		recs = slices.Insert(recs, i, resync)
+	}
+	t.Run("hold, repeat, throttle, silence, resync", func(t *testing.T) {
+		surviveRestarts(t, p, recs, silences.Open(file, slog.New(slog.DiscardHandler)))
+	})
+}
+
+func surviveRestarts(t *testing.T, p *policy.Policy, recs []*queue.Record, quiet *silences.Store) {
 	now := recs[len(recs)-1].Received
-	s := newSite(t, policy.Default())
+	s := newSite(t, p)
+	s.silences = quiet
 	steady, shaky := s.reader("steady", false, now), s.reader("shaky", false, now)
 	s.append(recs)
 	var want, got []string
@@ -239,6 +266,14 @@ func TestAlarmsSurviveRestarts(t *testing.T) {
 		}
 	}
 	t.Logf("%d notifications over %d restarts", len(got), restarts)
+	if quiet != nil {
+		all := strings.Join(want, "\n")
+		for _, what := range []string{"Still: ", " more ", "-resync-"} {
+			if !strings.Contains(all, what) {
+				t.Errorf("nothing has %q in it: this proves little", what)
+			}
+		}
+	}
 	rows := func(output string) (rows []string) {
 		if err := s.queue.State(t.Context(), output, func(key string, value []byte) error {
 			rows = append(rows, key+string(value))
