@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp/snmptest"
 )
 
@@ -294,23 +296,23 @@ func TestTroublesAreToldApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	admin := snmptest.FreeAddr(t, "tcp")
+	endpoint := snmptest.FreeAddr(t, "tcp")
 	d := newDaemon(t, fmt.Sprintf(`admin: {listen: %q}
 outputs:
   - {name: silent, snmp: {target: %q, community: public, kind: inform, timeout: 1s}}
   - {name: refusing, snmp: {target: %q, community: public, kind: inform, timeout: 1s}}
   - {name: lost, snmp: {target: "no-such-host.invalid:162", version: 3, user: {name: gluster, auth: SHA-256, auth_key: geheimgeheim}}}
-`, admin, silent.LocalAddr(), snmptest.FreeAddr(t, "udp")))
+`, endpoint, silent.LocalAddr(), snmptest.FreeAddr(t, "udp")))
 	d.start()
 	if status := d.post(http.DefaultClient, []byte(`{"event":"VOLUME_START","ts":1795388400,"nodeid":null,"message":{"name":"gv0"}}`)); status != 200 {
 		t.Fatal(status)
 	}
-	waitStatus(t, "http://"+admin, func(s string) bool { return strings.Count(s, `"state":"failing"`) == 3 })
+	waitStatus(t, "http://"+endpoint, func(s string) bool { return strings.Count(s, `"state":"failing"`) == 3 })
 	out, err := program("status", "--config", d.file).Output()
 	if err == nil {
 		t.Error("status is content with a gateway whose outputs all fail")
 	}
-	_, metrics := call(t, "GET", "http://"+admin+"/metrics", "")
+	_, metrics := call(t, "GET", "http://"+endpoint+"/metrics", "")
 	for _, want := range []struct{ output, trouble, summary string }{
 		{"silent", "timeout", "receiver not answering"}, {"refusing", "refused", "receiver refusing"}, {"lost", "unresolved", "name not resolved"},
 	} {
@@ -329,7 +331,37 @@ outputs:
 		!strings.Contains(metrics, `gluster_trapgw_snmp_engine_boots{engine="0x80`) {
 		t.Errorf("got\n%s\n%s", out, metrics)
 	}
-	if status, text := call(t, "GET", "http://"+admin+"/readyz", ""); status != 503 || !strings.Contains(text, "all outputs are failing") {
+	if status, text := call(t, "GET", "http://"+endpoint+"/readyz", ""); status != 503 || !strings.Contains(text, "all outputs are failing") {
 		t.Errorf("got %d %s", status, text)
+	}
+}
+
+// No counter of an input is forgotten in the status, and so in the metrics.
+func TestEveryCounterIsShown(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "events.log")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, url := adminGateway(t, fmt.Sprintf("eventsd: {listen: \"127.0.0.1:0\", node_id: c6ad9be2-5ce9-46e0-9574-6917a91bcfb6}\neventslog: {path: %q}\n", log))
+	var s admin.Status
+	_, text := call(t, "GET", url+"/api/v1/status", "")
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"webhook": &g.webhook.Counters, "eventsd": &g.node.eventsd.Counters, "eventslog": &g.node.eventslog.Counters}
+	for _, in := range s.Inputs {
+		if n := reflect.TypeOf(want[in.Name]).Elem().NumField(); n != len(in.Counters) || len(in.Addresses) == 0 {
+			t.Errorf("%s has %d counters and shows %v of %v", in.Name, n, in.Counters, in.Addresses)
+		}
+		delete(want, in.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("not shown: %v", want)
+	}
+	_, text = call(t, "GET", url+"/metrics", "")
+	for _, name := range []string{"gluster_trapgw_eventsd_kernel_dropped_total 0", "gluster_trapgw_eventslog_gaps_total 0", `input_events_total{input="webhook",result="rate_limited"} 0`} {
+		if !strings.Contains(text, name+"\n") {
+			t.Errorf("no %s", name)
+		}
 	}
 }
