@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,5 +148,34 @@ func TestFlood(t *testing.T) {
 	}
 	if s := table.Apply(nil, event(t, tr, maxAlarms+11, brickBody("BRICK_CONNECTED", maxAlarms+5)), Want{Sends: true}); s[0].Notification == nil {
 		t.Error("clear of an alarm that had no room is not heard")
+	}
+}
+
+// Throttle keys beyond what a table holds are counted together.
+func TestManyThrottleKeys(t *testing.T) {
+	tr := newTranslator(t, testNodes)
+	table := New(DefaultConfig(), tr)
+	n := event(t, tr, 1, `{"event": "VOLUME_SET", "message": {"volume": "gv0", "options": "a=b"}}`)
+	heard := 0
+	for i := range maxWindows + 10 {
+		w := Want{Sends: true, Limit: &Limit{Rule: "r", Key: "r\x1f" + strconv.Itoa(i), Max: 1, Every: time.Hour}}
+		if steps := table.Apply(nil, n, w); steps[0].Notification != nil {
+			heard++
+		}
+	}
+	if heard != maxWindows+1 || len(table.windows) != maxWindows+1 {
+		t.Errorf("%d were heard, %d windows", heard, len(table.windows))
+	}
+	sums := 0
+	for _, s := range table.Advance(nil, n.Received.Add(time.Hour)) {
+		if s.Notification != nil {
+			sums++
+			if !strings.HasPrefix(s.Notification.Text, "9 more VOLUME_SET of volume gv0 in 1h, the last: ") {
+				t.Errorf("got %q", s.Notification.Text)
+			}
+		}
+	}
+	if sums != 1 || len(table.windows) != 0 || !table.Due().IsZero() {
+		t.Errorf("%d sums, %d windows are left", sums, len(table.windows))
 	}
 }
