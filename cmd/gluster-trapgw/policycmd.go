@@ -12,7 +12,7 @@ import (
 func policyCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "policy",
-		Usage: "check or print the policy that decides which events go where",
+		Usage: "check, print and try the policy that decides which events go where",
 		Subcommands: []*cli.Command{
 			{
 				Name:  "check",
@@ -22,6 +22,47 @@ func policyCommand() *cli.Command {
 				ArgsUsage: "[FILE]",
 				Flags:     []cli.Flag{configFlag},
 				Action:    policyCheck,
+			},
+			{
+				Name:      "explain",
+				Usage:     "show for an event each rule that is tried, why it matches or not, and what comes of it",
+				ArgsUsage: "EVENT key=value... | JSON...",
+				Description: "Examples:\n" +
+					"  gluster-trapgw policy explain BRICK_DISCONNECTED peer=gfs2 volume=gv0 brick=/bricks/b1\n" +
+					"  gluster-trapgw policy explain --policy policy.yaml --file events.json",
+				Flags: append([]cli.Flag{configFlag, policyFlag,
+					&cli.BoolFlag{Name: "json", Usage: "print one JSON object per event"}}, eventFlags...),
+				Action: policyExplain,
+			},
+			{
+				Name:      "test",
+				Usage:     "compare the policy with a file of cases: for a site's own checks",
+				ArgsUsage: "FILE",
+				Description: "The exit code is 1 when a case fails. A file of cases:\n" +
+					"  policy: policy.yaml            # or --policy, or the one of --config\n" +
+					"  cases:\n" +
+					"    - name: production bricks page\n" +
+					"      event: BRICK_DISCONNECTED\n" +
+					"      message: {peer: gfs2, volume: prod-web, brick: /bricks/b1}\n" +
+					"      time: 2026-11-23T08:00:00Z   # of the event; node: its UUID; body: all as JSON instead\n" +
+					"      want: {rule: production bricks, outputs: [noc], severity: critical}\n" +
+					"                                   # also dropped, text, hold, repeat, throttle: what is given is compared\n" +
+					"Example:\n  gluster-trapgw policy test cases.yaml",
+				Flags:  []cli.Flag{configFlag, policyFlag},
+				Action: policyTest,
+			},
+			{
+				Name:      "replay",
+				Usage:     "count the notifications that each output would get of recorded events, by rule and by event",
+				ArgsUsage: "[FILE...]",
+				Description: "Takes files of JSON events as glustereventsd posts them, or what the gateway itself received.\n" +
+					"Silences do not count. Examples:\n" +
+					"  gluster-trapgw policy replay --policy new.yaml events.jsonl\n" +
+					"  gluster-trapgw policy replay --config FILE --policy new.yaml --since 1d",
+				Flags: []cli.Flag{configFlag, policyFlag,
+					&cli.StringFlag{Name: "since", Usage: "events that the gateway received after `WHEN`: 30m, 8h, 7d ago, or 2006-01-02T15:04:05Z"},
+					&cli.BoolFlag{Name: "json", Usage: "print one JSON object"}},
+				Action: policyReplay,
 			},
 			{
 				Name:        "show",
