@@ -78,6 +78,19 @@ func (d Decision) Sends(output string) bool {
 // Len returns the number of rules.
 func (p *Policy) Len() int { return len(p.rules) }
 
+// Outputs returns the names of outputs that rules send to, in the order in which they first occur.
+func (p *Policy) Outputs() []string {
+	var names []string
+	for _, r := range p.rules {
+		for _, name := range r.decision.SendTo {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // Decide returns what the matching rules say: the first, and those after it as long as they say continue.
 func (p *Policy) Decide(n *translate.Notification) Decision {
 	m := merger{d: Decision{Severity: n.Severity}, n: n}

@@ -56,8 +56,10 @@ func policyReplay(c *cli.Context) error {
 	}
 	result := replayed{Events: len(recs), From: recs[0].Received, To: recs[len(recs)-1].Received}
 	list := cfg.Outputs
-	if len(list) == 0 {
-		list = []outputConfig{{Name: "any output"}}
+	if len(list) == 0 { // those that the policy names, and one that it does not
+		for _, name := range append(cfg.policy.Outputs(), "any other output") {
+			list = append(list, outputConfig{Name: name})
+		}
 	}
 	for i := range list {
 		result.Outputs = append(result.Outputs, replay(cfg, res, &list[i], recs))
