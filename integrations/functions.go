@@ -26,6 +26,10 @@ var functions = template.FuncMap{
 	"levels":  levels,
 	"icinga":  icingaText,
 	"snmptt":  snmptt,
+	"opennms": opennms,
+	"snake": func(s string) string {
+		return strings.ReplaceAll(strings.ReplaceAll(s, "State", "_state"), "Key", "_key")
+	},
 }
 
 // yamlText is a YAML string between single quotes, in which nothing but the quote itself is special.
@@ -84,17 +88,17 @@ func join(items any, sep string) string {
 	return strings.Join(words, sep)
 }
 
-// level is a severity and what receivers call it.
-type level struct{ Names, SNMPTT, Zabbix, OpenNMS string }
+// level is a severity and what Zabbix calls it.
+type level struct{ Names, Zabbix string }
 
 // levels are the severities from high to low. Names is a regular expression for the words of the MIB.
 func levels() []level {
 	return []level{
-		{"critical", "Critical", "DISASTER", "Critical"},
-		{"major", "Major", "HIGH", "Major"},
-		{"minor", "Minor", "AVERAGE", "Minor"},
-		{"warning", "Warning", "WARNING", "Warning"},
-		{"indeterminate|info", "Informational", "INFO", "Indeterminate"},
+		{"critical", "DISASTER"},
+		{"major", "HIGH"},
+		{"minor", "AVERAGE"},
+		{"warning", "WARNING"},
+		{"indeterminate|info", "INFO"},
 	}
 }
 
@@ -105,6 +109,16 @@ func snmptt(severity string) string {
 		return "Normal"
 	case "indeterminate", "informational":
 		return "Informational"
+	default:
+		return strings.ToUpper(severity[:1]) + severity[1:]
+	}
+}
+
+// opennms is the severity as OpenNMS has it.
+func opennms(severity string) string {
+	switch severity {
+	case "cleared", "informational":
+		return "Normal"
 	default:
 		return strings.ToUpper(severity[:1]) + severity[1:]
 	}

@@ -49,6 +49,11 @@ func Receivers() []Receiver {
 		{"nagios", "Nagios 4: a host, a passive service for each class of alarms, freshness of the heartbeat"},
 		{"icinga2", "Icinga 2: the same"},
 		{"zabbix", "Zabbix 6.0 and later: template, and the trap handler for snmptrapd"},
+		{"opennms", "OpenNMS: event definitions with alarms that clear themselves"},
+		{"librenms", "LibreNMS: trap handler"},
+		{"rsyslog", "rsyslog: reception with TLS, structured data, a file for each severity"},
+		{"syslog-ng", "syslog-ng: the same"},
+		{"grafana-loki", "Grafana Loki: reception by Alloy or Promtail, labels from the structured data"},
 	}
 }
 

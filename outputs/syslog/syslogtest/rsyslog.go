@@ -80,6 +80,18 @@ input(type="imuxsock" Socket=%[5]q ruleset="r")
 	})
 }
 
+// RunRsyslog runs rsyslogd with a configuration until the test ends; it must listen for TCP or TLS at addr.
+func RunRsyslog(t testing.TB, conf, addr string) *Collector {
+	t.Helper()
+	bin := mibtest.Tool(t, "rsyslogd")
+	c := newCollector(t, decodeRsyslog)
+	c.UDP, c.TCP = "", addr
+	conf = fmt.Sprintf("global(workDirectory=%q)\n", c.dir) + conf
+	return c.run(conf, func() *exec.Cmd {
+		return exec.Command(bin, "-n", "-f", filepath.Join(c.dir, "conf"), "-i", filepath.Join(c.dir, "pid"))
+	})
+}
+
 func decodeRsyslog(line []byte) (m Message, err error) {
 	line = bytes.Replace(line, []byte(`"sd":}`), []byte(`"sd":{}}`), 1) // of a message without structured data
 	err = json.Unmarshal(line, &m)

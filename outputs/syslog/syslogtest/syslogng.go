@@ -15,6 +15,36 @@ import (
 // for TLS from clients that show a certificate of the authority.
 func StartSyslogNG(t testing.TB, a *Authority) *Collector {
 	t.Helper()
+	version, command := findSyslogNG(t)
+	c := newCollector(t, decodeSyslogNG)
+	c.TLS = freeAddr(t, "tcp")
+	cert, key := a.Issue("localhost")
+	conf := fmt.Sprintf(`@version: %s
+options { keep-hostname(yes); log-msg-size(65536); };
+source s {
+  syslog(ip("127.0.0.1") port(%s) transport("udp"));
+  syslog(ip("127.0.0.1") port(%s) transport("tcp"));
+  syslog(ip("127.0.0.1") port(%s) transport("tls") tls(key-file(%q) cert-file(%q) ca-file(%q) peer-verify(required-trusted)));
+};
+destination d { file("%s/out" template("$(format-json --pair pri=$PRI --pair timestamp=$S_ISODATE --pair host=$HOST --pair app=$PROGRAM --pair msgid=$MSGID --pair msg=$MSG --key .SDATA.*)\n")); };
+log { source(s); destination(d); flags(flow-control); };
+`, version, port(c.UDP), port(c.TCP), port(c.TLS), key, cert, a.CA, c.dir)
+	return c.run(conf, func() *exec.Cmd { return command(c.dir) })
+}
+
+// RunSyslogNG runs it with a configuration, without the line of its version, until the test ends; it must listen for
+// TCP or TLS at addr.
+func RunSyslogNG(t testing.TB, conf, addr string) *Collector {
+	t.Helper()
+	version, command := findSyslogNG(t)
+	c := newCollector(t, decodeSyslogNG)
+	c.UDP, c.TCP = "", addr
+	return c.run("@version: "+version+"\n"+conf, func() *exec.Cmd { return command(c.dir) })
+}
+
+// findSyslogNG returns its version and a function that makes the command which runs it in a directory.
+func findSyslogNG(t testing.TB) (version string, command func(dir string) *exec.Cmd) {
+	t.Helper()
 	root := os.Getenv("TRAPGW_SYSLOG_NG")
 	bin := filepath.Join(root, "usr/sbin/syslog-ng")
 	if _, err := os.Stat(bin); root == "" || err != nil {
@@ -36,26 +66,12 @@ func StartSyslogNG(t testing.TB, a *Authority) *Collector {
 		t.Fatal(err)
 	}
 	libs = append(append(libs, more...), filepath.Join(root, "usr/lib/syslog-ng"))
-
-	c := newCollector(t, decodeSyslogNG)
-	c.TLS = freeAddr(t, "tcp")
-	cert, key := a.Issue("localhost")
-	conf := fmt.Sprintf(`@version: %s
-options { keep-hostname(yes); log-msg-size(65536); };
-source s {
-  syslog(ip("127.0.0.1") port(%s) transport("udp"));
-  syslog(ip("127.0.0.1") port(%s) transport("tcp"));
-  syslog(ip("127.0.0.1") port(%s) transport("tls") tls(key-file(%q) cert-file(%q) ca-file(%q) peer-verify(required-trusted)));
-};
-destination d { file("%s/out" template("$(format-json --pair pri=$PRI --pair timestamp=$S_ISODATE --pair host=$HOST --pair app=$PROGRAM --pair msgid=$MSGID --pair msg=$MSG --key .SDATA.*)\n")); };
-log { source(s); destination(d); flags(flow-control); };
-`, filepath.Base(modules[0]), port(c.UDP), port(c.TCP), port(c.TLS), key, cert, a.CA, c.dir)
-	return c.run(conf, func() *exec.Cmd {
-		cmd := exec.Command(bin, "-F", "--no-caps", "-f", filepath.Join(c.dir, "conf"), "--module-path="+modules[0],
-			"-R", filepath.Join(c.dir, "persist"), "-c", filepath.Join(c.dir, "ctl"), "--pidfile="+filepath.Join(c.dir, "pid"))
+	return filepath.Base(modules[0]), func(dir string) *exec.Cmd {
+		cmd := exec.Command(bin, "-F", "--no-caps", "-f", filepath.Join(dir, "conf"), "--module-path="+modules[0],
+			"-R", filepath.Join(dir, "persist"), "-c", filepath.Join(dir, "ctl"), "--pidfile="+filepath.Join(dir, "pid"))
 		cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(libs, ":"))
 		return cmd
-	})
+	}
 }
 
 // decodeSyslogNG reads a line of format-json, which takes the dots in names for levels of objects.
