@@ -119,3 +119,34 @@ func TestInformsSurviveTheReceiver(t *testing.T) {
 		})
 	}
 }
+
+// The same for a whole minute, which is longer than the longest pause between two tries, while events keep coming.
+func TestInformsSurviveAMinute(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes more than a minute")
+	}
+	t.Parallel()
+	traps := snmptest.Start(t, snmptest.Options{})
+	d := newDaemon(t, fmt.Sprintf("outputs:\n  - {name: in, snmp: {target: %q, kind: inform, rate: 0, timeout: 1s, version: 2c, community: public}}\n", traps.Addr))
+	d.start()
+	n := 0
+	post := func() {
+		if status := d.post(http.DefaultClient, volumeEvent(n)); status != 200 {
+			t.Fatalf("got %d\n%s", status, d.logText())
+		}
+		n++
+	}
+	for range 20 {
+		post()
+	}
+	traps.Stop()
+	for away := time.Now().Add(time.Minute); time.Now().Before(away); time.Sleep(200 * time.Millisecond) {
+		post()
+	}
+	traps.Restart()
+	for range 20 {
+		post()
+	}
+	all := traps.WaitFor("every inform", func(all []snmptest.Trap) bool { return len(volumes(all)) == n })
+	t.Logf("%d informs over a minute without a receiver, %d came more than once", n, len(all)-n)
+}
