@@ -200,7 +200,7 @@ func (n *Node) reloaded(procs []process) []Finding {
 			youngest = p.started
 		}
 	}
-	if info.ModTime().After(youngest.Add(time.Second)) { // process times have hundredths
+	if info.ModTime().After(youngest.Add(50 * time.Millisecond)) { // process times have hundredths
 		findings = append(findings, Finding{check, Failure, "webhooks.json has changed since glustereventsd read it: it posts to the old webhooks", reloadRemedy})
 	} else {
 		findings = append(findings, Finding{Check: check, Status: OK, Text: "glustereventsd has read webhooks.json since it changed"})

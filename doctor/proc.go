@@ -2,11 +2,14 @@ package doctor
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -57,6 +60,34 @@ func (n *Node) eventsd() ([]process, error) {
 	return procs, nil
 }
 
+// Tell has glustereventsd on this node read its webhooks again, in the way that systemctl reload does it: its oldest process
+// listens, and gets SIGUSR2.
+func (n *Node) Tell() error {
+	procs, err := n.eventsd()
+	if err != nil {
+		return err
+	}
+	if len(procs) == 0 {
+		return errors.New("glustereventsd does not run")
+	}
+	return syscall.Kill(procs[0].pid, syscall.SIGUSR2)
+}
+
+// Reread waits until glustereventsd, which was told, has started the child that posts to the new webhooks; not longer than
+// ctx allows.
+func (n *Node) Reread(ctx context.Context) {
+	for ctx.Err() == nil {
+		procs, err := n.eventsd()
+		if err != nil || len(procs) == 0 {
+			return
+		}
+		if f := n.reloaded(procs); len(f) == 0 || f[0].Status == OK {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // isEventsd recognises "/usr/bin/python3 /usr/sbin/glustereventsd --pid-file ...": not the editor that has its file open.
 func isEventsd(cmdline string) bool {
 	args := strings.Split(cmdline, "\x00")
@@ -69,7 +100,14 @@ func isEventsd(cmdline string) bool {
 	return false
 }
 
+// bootTime is what the starts of processes count from. The uptime has hundredths of a second, btime has none.
 func (n *Node) bootTime() (time.Time, error) {
+	if text, err := os.ReadFile(n.path("/proc/uptime")); err == nil {
+		first, _, _ := strings.Cut(string(text), " ")
+		if up, err := strconv.ParseFloat(first, 64); err == nil {
+			return n.Now().Add(-time.Duration(up * float64(time.Second))), nil
+		}
+	}
 	text, err := os.ReadFile(n.path("/proc/stat"))
 	if err != nil {
 		return time.Time{}, err

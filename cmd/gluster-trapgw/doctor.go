@@ -15,6 +15,7 @@ import (
 
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"github.com/gluster-trapgw/gluster-trapgw/doctor"
+	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventslog"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
 )
 
@@ -84,6 +85,9 @@ func webhookToken(cfg *config) (string, error) {
 // alreadyThere is the exit code of webhook-add for a URL that is registered.
 const alreadyThere = 5
 
+// rereadFor is how long glustereventsd has to read its webhooks again.
+const rereadFor = 5 * time.Second
+
 // register adds the webhook. Adding does not reach glustereventsd in releases since 8.6, so it is told as well.
 func register(ctx context.Context, url string, cfg *config) ([]doctor.Finding, error) {
 	token, err := webhookToken(cfg)
@@ -112,10 +116,17 @@ func register(ctx context.Context, url string, cfg *config) ([]doctor.Finding, e
 	default:
 		return nil, hinted{fmt.Errorf("register the webhook: %w", err), "run setup on a Gluster node, as root"}
 	}
+	node := &doctor.Node{Root: "/", Now: time.Now}
 	if err := exec.CommandContext(ctx, "systemctl", "reload", "glustereventsd").Run(); err != nil {
-		findings = append(findings, doctor.Finding{Check: "reload", Status: doctor.Warning, Text: "glustereventsd could not be told: " + err.Error(),
-			Remedy: "send SIGUSR2 to its parent process, or restart it"})
+		// Not under systemd.
+		if err = node.Tell(); err != nil {
+			findings = append(findings, doctor.Finding{Check: "reload", Status: doctor.Warning, Text: "glustereventsd could not be told: " + err.Error(),
+				Remedy: "send SIGUSR2 to its parent process, or restart it"})
+		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, rereadFor)
+	defer cancel()
+	node.Reread(ctx)
 	return append(findings, doctor.Finding{Check: "other nodes", Status: doctor.Warning, Text: "only this node's glustereventsd was told",
 		Remedy: "run on every other node: systemctl reload glustereventsd"}), nil
 }
@@ -200,6 +211,11 @@ func followEvent(ctx context.Context, cfg *config, port int) []doctor.Finding {
 		return []doctor.Finding{{Check: check, Status: doctor.Failure, Text: "it did not arrive at the gateway", Remedy: "see the findings above, and /var/log/glusterfs/events.log"}}
 	}
 	findings := []doctor.Finding{{Check: check, Status: doctor.OK, Text: fmt.Sprintf("it arrived by %s as event %d", item.Input, item.Seq)}}
+	if item.Input == eventslog.Name {
+		// What comes by the webhook as well is there before it is found in the log.
+		findings[0] = doctor.Finding{Check: check, Status: doctor.Warning, Text: fmt.Sprintf("it arrived as event %d, but only out of events.log: glustereventsd does not post to the webhook", item.Seq),
+			Remedy: "run on every node: systemctl reload glustereventsd"}
+	}
 	for _, name := range cfg.outputNames() {
 		findings = append(findings, outputFinding(name, item))
 	}
