@@ -3,7 +3,7 @@ GO ?= go
 RACE ?= -race
 FUZZTIME ?= 10s
 
-.PHONY: build test lint fuzz cover bench e2e-receivers
+.PHONY: build test lint fuzz cover bench e2e-receivers release test-release test-packages test-container
 
 build:
 	$(GO) build -o gluster-trapgw ./cmd/gluster-trapgw
@@ -39,3 +39,19 @@ bench:
 # Real Nagios, Icinga 2 and Zabbix with the files of integrations/: installs them from Debian, as root; some minutes.
 e2e-receivers:
 	$(GO) run ./integrations/e2e -record docs/receivers/verified.md
+
+# What is published, into dist/; VERSION=1.2.3, or the tag of the commit.
+release:
+	$(GO) run ./deploy/release $(if $(VERSION),-version $(VERSION))
+
+# Two builds in two places are the same, byte for byte.
+test-release:
+	deploy/test-release.sh
+
+# The packages in a system of their own, under systemd; as root.
+test-packages:
+	deploy/test-packages.sh
+
+# The program in an empty root, as the container image has it; as root.
+test-container:
+	deploy/test-container.sh

@@ -30,7 +30,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 			serveCommand(), statusCommand(), reloadCommand(), demoCommand(), testCommand(), sendCommand(), listenCommand(),
 			eventsCommand(), mibCommand(), policyCommand(), configCommand(), snmpCommand(),
 			integrationsCommand(), nagiosCommand(), queueCommand(), historyCommand(), alarmsCommand(), silenceCommand(), doctorCommand(), setupCommand(),
-			completionCommand(), versionCommand(),
+			completionCommand(), manCommand(), versionCommand(),
 		},
 	}
 	eachCommand(app.Commands, func(c *cli.Command) {

@@ -22,7 +22,8 @@ _gluster_trapgw() {
   words_=("${(@f)$(${words[1,CURRENT-1]} --generate-bash-completion 2>/dev/null)}")
   _describe 'gluster-trapgw' words_ || _files
 }
-compdef _gluster_trapgw gluster-trapgw
+# Found in fpath it is run to complete, else it is sourced.
+if [ "$funcstack[1]" = _gluster-trapgw ]; then _gluster_trapgw; else compdef _gluster_trapgw gluster-trapgw; fi
 `
 
 const fishCompletion = `complete -c gluster-trapgw -f -a '(eval (commandline -opc) --generate-bash-completion 2>/dev/null)'
