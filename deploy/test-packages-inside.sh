@@ -13,7 +13,7 @@ ip link set lo up 2>/dev/null || true
 dpkg -i /package.deb
 gluster-trapgw version
 man -w gluster-trapgw.yaml
-man gluster-trapgw-serve | grep -q 'run the gateway'
+man gluster-trapgw-serve | grep 'run the gateway'
 gluster-trapgw config check --config $config
 stat -c '%U:%G:%a %n' $config /etc/gluster-trapgw
 [ "$(systemctl is-enabled gluster-trapgw || true)" = disabled ]
@@ -34,7 +34,7 @@ journalctl -q -u gluster-trapgw --no-pager | tail -4
 echo "-- reload"
 systemctl reload gluster-trapgw
 [ "$(prop ActiveState)" = active ]
-journalctl -q -u gluster-trapgw --no-pager | grep -q 'policy reloaded'
+journalctl -q -u gluster-trapgw --no-pager | grep 'policy reloaded'
 cp -p $config $config.good
 echo 'polcy_file: x' >> $config
 if systemctl reload gluster-trapgw; then echo "reloaded with a mistake"; exit 1; fi

@@ -1,0 +1,25 @@
+#!/bin/bash
+# Builds the release twice, from two clones in different places, with different umasks and time zones: all files must be the same.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d "${TMPDIR:-/tmp}/trapgw-release.XXXXXX")
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+git diff --quiet HEAD || echo "note: what is not committed is not in it"
+git clone -q . "$work/one"
+git clone -q . "$work/another/place"
+args="-version ${VERSION:-1.2.3} -arch ${ARCH:-amd64,arm64}"
+(cd "$work/one" && go run ./deploy/release $args -dist "$work/a")
+(cd "$work/another/place" && umask 077 && TZ=Pacific/Auckland go run ./deploy/release $args -dist "$work/b" >/dev/null)
+diff -r "$work/a" "$work/b"
+(cd "$work/a" && sha256sum -c --quiet SHA256SUMS && ls -l)
+if grep -rla "$work" "$work/a"; then echo "a path of the building machine got in"; exit 1; fi
+tar -xzf "$work"/a/*linux-amd64.tar.gz -C "$work"
+bin=$(echo "$work"/gluster-trapgw-*/usr/bin/gluster-trapgw)
+"$bin" version | grep " ${VERSION:-1.2.3} "
+case "$(file -b "$bin")" in *"statically linked"*stripped*) ;; *) file "$bin"; exit 1 ;; esac
+case "$(file -b "$bin")" in *"not stripped"*) echo "not stripped"; exit 1 ;; esac
+# Every module of the program is in its bill of materials.
+go version -m "$bin" | awk '$1 == "dep" {print $2 "@" $3}' | while read -r m; do
+  grep -qF "pkg:golang/$m\"" "$work"/a/*linux-amd64.cdx.json || { echo "$m is not in the bill of materials"; exit 1; }
+done
+echo "release: two builds are the same"
