@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"gopkg.in/yaml.v3"
 )
 
 // systemdAnalyze runs systemd's own judge of units.
@@ -65,5 +67,63 @@ func TestUnitExposure(t *testing.T) {
 	out := systemdAnalyze(t, "security", "--offline=true", fmt.Sprintf("--threshold=%.0f", stated*10), "../../deploy/systemd/gluster-trapgw.service")
 	if !strings.Contains(out, fmt.Sprintf("Overall exposure level for gluster-trapgw.service: %.1f ", stated)) {
 		t.Errorf("the documentation says %.1f, systemd says:\n%s", stated, out)
+	}
+}
+
+// The configurations that packages and the image begin with are valid, and what compose.yaml mounts is there.
+func TestShippedConfigurations(t *testing.T) {
+	for _, name := range []string{"package/config.yaml", "container/config.yaml", "container/try.yaml"} {
+		if _, err := loadConfig(filepath.Join("../../deploy", name)); err != nil {
+			t.Error(err)
+		}
+	}
+	data, err := os.ReadFile("../../deploy/container/compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compose struct {
+		Services map[string]struct{ Volumes []string }
+		Volumes  map[string]any
+	}
+	if err := yaml.Unmarshal(data, &compose); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range compose.Services {
+		for _, v := range s.Volumes {
+			source, _, _ := strings.Cut(v, ":")
+			if _, named := compose.Volumes[source]; named {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join("../../deploy/container", source)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	cfg, err := loadConfig("../../deploy/container/try.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range cfg.Outputs {
+		target := ""
+		if o.SNMP != nil {
+			target = o.SNMP.Target
+		} else {
+			_, target, _ = strings.Cut(o.Syslog.Destination(), "://")
+		}
+		host, _, _ := strings.Cut(target, ":")
+		if _, ok := compose.Services[host]; !ok {
+			t.Errorf("output %s sends to %q, which is no service of compose.yaml", o.Name, host)
+		}
+	}
+}
+
+// Ansible understands the role.
+func TestAnsibleRole(t *testing.T) {
+	if _, err := exec.LookPath("ansible-playbook"); err != nil {
+		t.Skip("ansible-playbook is not installed")
+	}
+	cmd := exec.CommandContext(t.Context(), "ansible-playbook", "-i", "gfs1,", "--syntax-check", "../../deploy/ansible/site.yml")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
