@@ -234,10 +234,13 @@ func (d *Daemon) WaitFor(what string, ok func([]Trap) bool) []Trap {
 	return traps
 }
 
+// patience is how long a test waits for what must come: more than the longest pause between two tries of a sender.
+const patience = time.Minute
+
 // poll asks an external process until it is as wanted.
 func (d *Daemon) poll(what string, ok func() bool) {
 	d.t.Helper()
-	deadline := time.NewTimer(15 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
