@@ -27,6 +27,7 @@ type bench struct {
 	bin    string // the gateway
 	rounds int
 	scale  float64 // factor on the number of events
+	admin  string  // where the gateway's admin endpoint listens; empty is off
 	rows   []row
 }
 
@@ -80,7 +81,7 @@ func run(ctx context.Context, rounds int, scale float64, only string) error {
 		run  func() error
 	}{
 		{"ingest", b.ingest}, {"serial", b.serial}, {"end-to-end", b.endToEnd},
-		{"drain-snmp", b.drainSNMP}, {"drain-syslog", b.drainSyslog}, {"encoders", b.encoders}, {"memory", b.memory},
+		{"drain-snmp", b.drainSNMP}, {"drain-syslog", b.drainSyslog}, {"stream", b.stream}, {"encoders", b.encoders}, {"memory", b.memory},
 	} {
 		if !strings.Contains(figure.name, only) {
 			continue

@@ -82,7 +82,7 @@ func (b *bench) startGateway(state, outputs string) (*process, error) {
 	}
 	policy := filepath.Join(state, "policy.yaml")
 	file := filepath.Join(state, "config.yaml")
-	text := fmt.Sprintf("webhook: {listen: %q}\nadmin: {listen: \"\"}\nstate_dir: %q\npolicy_file: %q\nqueue: {max_bytes: 8GiB}\nlog: {level: warn}\nheartbeat: {every: 0s, start_stop: false}\noutputs:\n%s", addr, state, policy, outputs)
+	text := fmt.Sprintf("webhook: {listen: %q}\nadmin: {listen: %q}\nstate_dir: %q\npolicy_file: %q\nqueue: {max_bytes: 8GiB}\nlog: {level: warn}\nheartbeat: {every: 0s, start_stop: false}\noutputs:\n%s", addr, b.admin, state, policy, outputs)
 	if outputs == "" {
 		text = strings.TrimSuffix(text, "outputs:\n")
 	}
@@ -99,6 +99,11 @@ func (b *bench) startGateway(state, outputs string) (*process, error) {
 	p.cmd.Stderr = log
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
+	}
+	if b.admin != "" {
+		if err := waitFor(b.ctx, b.admin); err != nil {
+			return p, err
+		}
 	}
 	return p, waitFor(b.ctx, addr)
 }

@@ -154,6 +154,8 @@ func TestOpenAPI(t *testing.T) {
 		{"post", "/api/v1/alarms/resend", "", `{"output":"siem"}`, 200},
 		{"post", "/api/v1/alarms/clear", "", `{"key":"brick/gfs2:/bricks/b1","comment":"x"}`, 200},
 		{"post", "/api/v1/alarms/clear", "", `{"key":`, 400},
+		{"get", "/stream", "?severity=bad", "", 400},
+		{"get", "/stream", "?evnt=A", "", 400},
 		{"post", "/api/v1/try", "", event, 200},
 		{"post", "/api/v1/try", "", "{}", 400},
 		{"post", "/api/v1/try", "", strings.Repeat(" ", 2<<20), 413},

@@ -29,7 +29,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			serveCommand(), statusCommand(), reloadCommand(), demoCommand(), testCommand(), sendCommand(), listenCommand(),
 			eventsCommand(), mibCommand(), policyCommand(), configCommand(), snmpCommand(),
-			integrationsCommand(), nagiosCommand(), queueCommand(), historyCommand(), alarmsCommand(), silenceCommand(), doctorCommand(), setupCommand(),
+			integrationsCommand(), nagiosCommand(), queueCommand(), historyCommand(), tailCommand(), alarmsCommand(), silenceCommand(), doctorCommand(), setupCommand(),
 			completionCommand(), manCommand(), versionCommand(),
 		},
 	}

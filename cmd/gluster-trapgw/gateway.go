@@ -39,6 +39,7 @@ type gateway struct {
 	silences *silences.Store
 	policy   policyState
 	admin    *admin.Server  // nil when it is off
+	stream   *admin.Stream  // nil when it is off
 	tally    *metrics.Tally // of the events that are stored
 	hup      chan os.Signal // each asks for a reload
 	systemd  *supervisor    // nil when systemd did not start it
@@ -150,7 +151,7 @@ func (g *gateway) Run(ctx context.Context) error {
 	var mu sync.Mutex // guards first
 	var first error
 	fail := func(part string, err error) {
-		if err != nil {
+		if err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) { // told to stop while it starts
 			mu.Lock()
 			if first == nil {
 				first = fmt.Errorf("%s: %w", part, err)
@@ -196,6 +197,7 @@ func (g *gateway) Run(ctx context.Context) error {
 	}
 	if g.admin != nil {
 		input.Go(func() { fail("admin", g.admin.Run(inputCtx)) })
+		input.Go(func() { fail("stream", g.stream.Run(inputCtx)) })
 	}
 	input.Go(func() { fail("heartbeat", g.speak(inputCtx)) })
 	input.Go(func() { fail("policy", g.watchPolicy(inputCtx, g.hup)) })

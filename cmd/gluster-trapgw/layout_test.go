@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"silences":                  {"translate", "conffile", "statefile"},
 	"queue":                     {"conffile"},
 	"queue/queuetest":           {"queue"},
-	"admin":                     {"conffile", "listener"},
+	"admin":                     {"conffile", "listener", "translate"},
 	"metrics":                   {"admin", "outputs", "translate"},
 	"inputs":                    {},
 	"inputs/dedupe":             {"inputs"},
@@ -55,6 +55,7 @@ var home = map[string][]string{
 	"github.com/prometheus/":           {"metrics"},
 	"gopkg.in/yaml.v3":                 {"conffile", "translate"},
 	"github.com/coreos/go-systemd/":    {"cmd/gluster-trapgw", "listener"},
+	"github.com/gobwas/ws":             {"admin", "bench"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {
