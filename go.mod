@@ -6,6 +6,7 @@ require (
 	github.com/coreos/go-systemd/v22 v22.6.0
 	github.com/expr-lang/expr v1.17.6
 	github.com/gobwas/ws v1.4.0
+	github.com/godbus/dbus/v5 v5.1.0
 	github.com/golang-jwt/jwt/v5 v5.3.0
 	github.com/golangsnmp/gomib v0.8.0
 	github.com/gosnmp/gosnmp v1.47.0

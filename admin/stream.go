@@ -288,6 +288,34 @@ func (s *Stream) exit() {
 	s.open--
 }
 
+// Each hands every event from now on to fn, until ctx ends or fn fails; who is too slow gets an error.
+func (s *Stream) Each(ctx context.Context, fn func(*Live) error) error {
+	_, last, err := s.feed.Range(ctx)
+	if err != nil {
+		return errRead
+	}
+	sub, at := s.join(last)
+	defer s.leave(sub)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case b, ok := <-sub.batches:
+			if !ok {
+				return errSlow
+			}
+			for _, e := range b.events {
+				if e.Seq <= at {
+					continue
+				}
+				if err := fn(e); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
 func (s *Stream) leave(sub *subscriber) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

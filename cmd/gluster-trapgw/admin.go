@@ -60,7 +60,6 @@ func newAdmin(g *gateway, env outputEnv) (*admin.Server, error) {
 		w.Sent = m.Sent(w.Name)
 	}
 	s.Handle("GET /metrics", m.Handler())
-	g.stream = admin.NewStream(newFeed(g), g.log)
 	s.Handle("GET /stream", g.stream)
 	if err := s.Listen(); err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
+	"github.com/gluster-trapgw/gluster-trapgw/dbus"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventsd"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventslog"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
@@ -40,6 +41,7 @@ type config struct {
 	Heartbeat  heartbeatConfig   `yaml:"heartbeat"`
 	Sources    sourcesConfig     `yaml:"sources"`
 	Admin      admin.Config      `yaml:"admin"`
+	DBus       dbus.Config       `yaml:"dbus"`
 	Log        logConfig         `yaml:"log"`
 
 	file   string         // where it was read from; empty for the built-in defaults
@@ -178,6 +180,7 @@ func (c *config) validate() error {
 	add("cluster", c.Cluster.Validate())
 	add("alarms", c.Alarms.Validate())
 	add("admin", c.Admin.Validate())
+	add("dbus", c.DBus.Validate())
 	add("heartbeat", c.Heartbeat.validate())
 	add("sources", c.Sources.validate())
 	if c.StateDir == "" {

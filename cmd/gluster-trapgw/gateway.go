@@ -13,6 +13,7 @@ import (
 
 	"github.com/gluster-trapgw/gluster-trapgw/admin"
 	"github.com/gluster-trapgw/gluster-trapgw/alarms"
+	"github.com/gluster-trapgw/gluster-trapgw/dbus"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
 	"github.com/gluster-trapgw/gluster-trapgw/listener"
@@ -38,8 +39,8 @@ type gateway struct {
 	sources  *sources
 	silences *silences.Store
 	policy   policyState
-	admin    *admin.Server  // nil when it is off
-	stream   *admin.Stream  // nil when it is off
+	admin    *admin.Server // nil when it is off
+	stream   *admin.Stream
 	tally    *metrics.Tally // of the events that are stored
 	hup      chan os.Signal // each asks for a reload
 	systemd  *supervisor    // nil when systemd did not start it
@@ -119,6 +120,7 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		}
 		g.tables = append(g.tables, table)
 	}
+	g.stream = admin.NewStream(newFeed(g), log)
 	g.admin, err = newAdmin(g, env)
 	return g, err
 }
@@ -197,7 +199,10 @@ func (g *gateway) Run(ctx context.Context) error {
 	}
 	if g.admin != nil {
 		input.Go(func() { fail("admin", g.admin.Run(inputCtx)) })
-		input.Go(func() { fail("stream", g.stream.Run(inputCtx)) })
+	}
+	input.Go(func() { fail("stream", g.stream.Run(inputCtx)) })
+	if g.cfg.DBus.On() {
+		input.Go(func() { fail("dbus", dbus.New(g.cfg.DBus, g.stream.Each, g.log).Run(inputCtx)) })
 	}
 	input.Go(func() { fail("heartbeat", g.speak(inputCtx)) })
 	input.Go(func() { fail("policy", g.watchPolicy(inputCtx, g.hup)) })

@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"queue":                     {"conffile"},
 	"queue/queuetest":           {"queue"},
 	"admin":                     {"conffile", "listener", "translate"},
+	"dbus":                      {"admin", "conffile"},
 	"metrics":                   {"admin", "outputs", "translate"},
 	"inputs":                    {},
 	"inputs/dedupe":             {"inputs"},
@@ -55,6 +56,7 @@ var home = map[string][]string{
 	"github.com/prometheus/":           {"metrics"},
 	"gopkg.in/yaml.v3":                 {"conffile", "translate"},
 	"github.com/coreos/go-systemd/":    {"cmd/gluster-trapgw", "listener"},
+	"github.com/godbus/dbus/":          {"dbus", "cmd/gluster-trapgw"},
 	"github.com/gobwas/ws":             {"admin", "bench"},
 }
 

@@ -18,7 +18,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/gluster-trapgw/gluster-trapgw/admin")
+	"github.com/gluster-trapgw/gluster-trapgw/admin"
+)
 
 func tailCommand() *cli.Command {
 	return &cli.Command{

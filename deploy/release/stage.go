@@ -60,6 +60,9 @@ func (r *release) stage(stage, arch, native string, licences []byte) error {
 			return err
 		}
 	}
+	if err := copyAll("deploy/dbus", filepath.Join(root, "usr/share/dbus-1/system.d")); err != nil {
+		return err
+	}
 	if err := copyAll("deploy/systemd", filepath.Join(root, "usr/lib/systemd/system")); err != nil {
 		return err
 	}
