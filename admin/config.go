@@ -2,9 +2,6 @@ package admin
 
 import (
 	"errors"
-	"net"
-	"net/netip"
-	"strings"
 
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"github.com/gluster-trapgw/gluster-trapgw/listener"
@@ -59,18 +56,4 @@ func (c *Config) token() (conffile.Secret, error) {
 }
 
 // local reports whether only this machine can reach the address.
-func (c *Config) local() bool {
-	if strings.HasPrefix(c.Listen, "unix:") {
-		return true
-	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	return err == nil && isLoopback(host)
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
-}
+func (c *Config) local() bool { return listener.Local(c.Listen) }

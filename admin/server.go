@@ -207,7 +207,7 @@ func (s *Server) fromElsewhere(r *http.Request) (status int, why string) {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if !isLoopback(strings.Trim(host, "[]")) {
+		if !listener.Loopback(strings.Trim(host, "[]")) {
 			return http.StatusMisdirectedRequest, "this is a gateway on loopback and not " + host
 		}
 	}

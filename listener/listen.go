@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -35,6 +36,24 @@ func Check(addr, example string) error {
 		return fmt.Errorf("%q is not a host", host)
 	}
 	return nil
+}
+
+// Local reports whether only this machine can reach an address.
+func Local(addr string) bool {
+	if strings.HasPrefix(addr, "unix:") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && Loopback(host)
+}
+
+// Loopback reports whether a host is this machine itself, by address or as localhost.
+func Loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
 }
 
 // Listen binds host:port or unix:/path. The socket file of a killed process is replaced; a new one is open to its owner

@@ -59,3 +59,12 @@ func TestListenOnASocket(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestLocal(t *testing.T) {
+	for addr, want := range map[string]bool{"127.0.0.1:9000": true, "[::1]:9000": true, "localhost:1": true, "unix:/run/x": true,
+		"0.0.0.0:9000": false, ":9000": false, "[::]:9000": false, "192.0.2.1:1": false, "host:1": false, "nonsense": false} {
+		if got := Local(addr); got != want {
+			t.Errorf("Local(%q) = %v, want %v", addr, got, want)
+		}
+	}
+}

@@ -71,6 +71,9 @@ func (c *config) joinEngines(log *slog.Logger) (*snmp.Engines, error) {
 // warnings are what is allowed and still not wise, each with the path of its key.
 func (c *config) warnings() []string {
 	var all []string
+	for _, w := range c.Webhook.Warnings() {
+		all = append(all, "webhook."+w)
+	}
 	for i := range c.Outputs {
 		if s := c.Outputs[i].SNMP; s != nil {
 			for _, w := range s.Warnings() {

@@ -81,6 +81,22 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// Warnings are what is allowed and still not wise.
+func (c *Config) Warnings() []string {
+	beyond := slices.IndexFunc(c.Listen, func(addr string) bool { return !listener.Local(addr) })
+	if beyond < 0 {
+		return nil
+	}
+	guarded := c.Token != "" || c.TokenFile != "" || c.Secret != "" || c.SecretFile != ""
+	if !guarded && c.TLS.ClientCAFile == "" && len(c.AllowFrom) == 0 {
+		return []string{"listen: everybody who reaches " + c.Listen[beyond] + " can make up events: set token_file, tls.client_ca_file or allow_from"}
+	}
+	if guarded && !c.TLS.On() {
+		return []string{"tls: the token crosses the network in the clear: set tls.cert_file and tls.key_file"}
+	}
+	return nil
+}
+
 func (c *Config) tokens() ([]conffile.Secret, error) {
 	return conffile.PickSecrets("token", c.Token, c.TokenFile)
 }

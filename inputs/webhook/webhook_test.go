@@ -286,3 +286,23 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 		}
 	}
 }
+
+func TestWarnings(t *testing.T) {
+	everybody := netip.MustParsePrefix("192.0.2.0/24")
+	for name, c := range map[string]struct {
+		cfg  Config
+		want string
+	}{
+		"loopback":       {Config{Listen: conffile.Texts{"127.0.0.1:9000", "unix:/run/x"}}, ""},
+		"open":           {Config{Listen: conffile.Texts{"127.0.0.1:9000", "0.0.0.0:9000"}}, "listen: everybody who reaches 0.0.0.0:9000"},
+		"token":          {Config{Listen: conffile.Texts{":9000"}, TokenFile: "x"}, "tls: the token crosses"},
+		"token over TLS": {Config{Listen: conffile.Texts{":9000"}, TokenFile: "x", TLS: TLSConfig{CertFile: "x"}}, ""},
+		"certificates":   {Config{Listen: conffile.Texts{":9000"}, TLS: TLSConfig{CertFile: "x", ClientCAFile: "x"}}, ""},
+		"TLS only":       {Config{Listen: conffile.Texts{":9000"}, TLS: TLSConfig{CertFile: "x"}}, "listen: everybody"},
+		"network":        {Config{Listen: conffile.Texts{":9000"}, AllowFrom: []netip.Prefix{everybody}}, ""},
+	} {
+		if got := strings.Join(c.cfg.Warnings(), "; "); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
