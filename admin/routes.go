@@ -41,6 +41,10 @@ func (s *Server) routes() {
 		v, err := s.gateway.Queue(r.Context())
 		answer(w, v, err)
 	})
+	handle("GET /api/v1/rate", func(w http.ResponseWriter, r *http.Request) {
+		v, err := s.gateway.Rate(r.Context())
+		answer(w, v, err)
+	})
 	handle("GET /api/v1/alarms", s.alarms)
 	handle("GET /api/v1/events", s.events)
 	handle("POST /api/v1/reload", func(w http.ResponseWriter, r *http.Request) {

@@ -18,12 +18,14 @@ type Gateway interface {
 	Events(ctx context.Context, q EventQuery) ([]*Event, error)
 	Reload(ctx context.Context) (*Policy, error)
 	Try(ctx context.Context, event []byte) (*Preview, error)
+	Rate(ctx context.Context) (*Rate, error)
 	Operator
 }
 
 // Status is everything about a running gateway on one screen.
 type Status struct {
 	Version  string            `json:"version"`
+	Cluster  string            `json:"cluster,omitempty"` // as the configuration names it
 	Started  time.Time         `json:"started"`
 	Uptime   float64           `json:"uptime_seconds"`
 	Ready    bool              `json:"ready"`
@@ -169,6 +171,18 @@ type Event struct {
 type Fate struct {
 	Outcome string `json:"outcome"`
 	Rule    string `json:"rule,omitempty"`
+}
+
+// Rate is how many events came in each of the last 60 minutes, without the gateway's own.
+type Rate struct {
+	Minutes []Minute `json:"minutes"` // oldest first; the last one is not over
+	UpTo    uint64   `json:"up_to"`   // events after this number are not counted
+}
+
+// Minute is one minute of a Rate.
+type Minute struct {
+	Start  time.Time `json:"start"`
+	Events uint64    `json:"events"`
 }
 
 // Preview is one event with everything that would be sent for it.

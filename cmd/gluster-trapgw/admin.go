@@ -29,6 +29,7 @@ type overseer struct {
 	started time.Time
 	engines *snmp.Engines // nil when no output needs one
 	preview previewer
+	rate    rate
 
 	mu      sync.Mutex // guards what follows
 	alarms  map[string]uint64
@@ -145,7 +146,7 @@ func (o *overseer) Status(ctx context.Context) (*admin.Status, error) {
 		return nil, err
 	}
 	now := time.Now()
-	s := &admin.Status{Version: version(), Started: o.started.UTC(), Uptime: now.Sub(o.started).Seconds(), Queue: *q,
+	s := &admin.Status{Version: version(), Cluster: o.cfg.Cluster.Name, Started: o.started.UTC(), Uptime: now.Sub(o.started).Seconds(), Queue: *q,
 		Inputs: o.inputs(), Repeated: o.node.filter.Duplicates.Load(), Policy: o.policyInUse(),
 		Nodes: []admin.Node{}, Engines: []admin.Engine{}, Problems: o.Ready(ctx), Outputs: []admin.Output{}}
 	if s.Ready = len(s.Problems) == 0; s.Ready {

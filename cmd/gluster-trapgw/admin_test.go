@@ -137,6 +137,7 @@ func TestOpenAPI(t *testing.T) {
 		{"get", "/api/v1/alarms", "?output=nobody", "", 400},
 		{"get", "/api/v1/alarms", "?class=[", "", 400},
 		{"get", "/api/v1/alarms", "?klass=brick", "", 400},
+		{"get", "/api/v1/rate", "", "", 200},
 		{"get", "/api/v1/events", "", "", 200},
 		{"get", "/api/v1/events", "?event=BRICK_*&since=1h&node=c6ad*&after=0&limit=5", "", 200},
 		{"get", "/api/v1/events", "?since=yesterday", "", 400},
@@ -183,7 +184,7 @@ func TestOpenAPI(t *testing.T) {
 
 // What a client of the API is shown is what happened.
 func TestAdminShowsWhatHappens(t *testing.T) {
-	g, url := adminGateway(t, "cluster: {nodes: {c6ad9be2-5ce9-46e0-9574-6917a91bcfb6: {name: gfs1}}}\n")
+	g, url := adminGateway(t, "cluster: {name: prod, nodes: {c6ad9be2-5ce9-46e0-9574-6917a91bcfb6: {name: gfs1}}}\n")
 	waitStatus(t, url, func(s string) bool {
 		return strings.Contains(s, `"outcomes":{"sent":1}`) && strings.Contains(s, `"critical":1`) && strings.Contains(s, "receiver refusing")
 	})
@@ -197,7 +198,8 @@ func TestAdminShowsWhatHappens(t *testing.T) {
 		}
 	}
 	get("/readyz", `{"ready":true}`)
-	get("/api/v1/status", `"name":"noc","kind":"snmp"`, `"state":"failing","trouble":"refused","summary":"receiver refusing"`,
+	get("/api/v1/rate", `"events":1}`, `"up_to":1`)
+	get("/api/v1/status", `"cluster":"prod"`, `"name":"noc","kind":"snmp"`, `"state":"failing","trouble":"refused","summary":"receiver refusing"`,
 		`"state":"working","summary":"working"`, `"name":"gfs1","last_event":`, `"alarms":{"critical":1}`, `{"rule":"","output":"siem","events":1}`)
 	get("/api/v1/events?event=BRICK_*", `"event":"BRICK_DISCONNECTED","node":"gfs1","volume":"gv0"`, `"noc":{"outcome":"waiting"}`, `"siem":{"outcome":"sent"}`)
 	get("/api/v1/alarms", `"key":"brick/gfs1:/bricks/b1"`, `"outputs":["siem"]`)
