@@ -1,8 +1,9 @@
 // Package admin is the gateway's endpoint for the people and programs that look after it: health, status, history,
 // alarms and the few things that can be told to a running gateway, as JSON over HTTP, on loopback unless told otherwise.
 //
-// It shows what others know and decides nothing: what it serves comes through Gateway, which cmd implements. Metrics,
-// the live stream and the status page are added to it with Handle. It is never in the way of an event.
+// It shows what others know and decides nothing: what it serves comes through Gateway, which cmd implements. Metrics
+// and the live stream are added to it with Handle. The status page at / is a client of it like any other. It is never in
+// the way of an event.
 //
 // A browser on this machine can reach loopback on behalf of any page it shows. So on loopback only requests that name
 // this machine are served (a page that had its own name resolve to 127.0.0.1 does not), none that another page began,
@@ -68,7 +69,7 @@ func New(cfg Config, g Gateway, log *slog.Logger) (*Server, error) {
 		}
 	}
 	s.routes()
-	return s, nil
+	return s, s.page()
 }
 
 // Handle adds a handler under a pattern of net/http's ServeMux, such as "GET /metrics". It wants to be called before
@@ -170,6 +171,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler, pattern := s.mux.Handler(r)
 	if !s.open[pattern] && !s.authorized(r) {
 		h.Set("WWW-Authenticate", `Basic realm="gluster-trapgw", charset="UTF-8"`)
+		if r.Header.Get("X-Trapgw") != "" { // the status page, which asks for the token itself: the browser must not
+			h.Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
+		}
 		Error(w, http.StatusUnauthorized, "credentials are wanted: Authorization: Bearer TOKEN, or Basic with the token as password")
 		return
 	}
