@@ -6,34 +6,41 @@ import (
 	"time"
 )
 
-// agenda holds the alarms to which something happens by itself, the soonest first. Each knows its place, so that it can
-// be moved and taken off: what is over must not stay in memory for a day.
-type agenda []*alarm
-
-func (g agenda) Len() int { return len(g) }
-func (g agenda) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(g[i].at, g[j].at), byAge(g[i], g[j])) < 0
+// entry is something that happens by itself at some time.
+type entry[E any] interface {
+	before(E) bool
+	place(slot int) // is told its place on the agenda, so that it can be moved and taken off
 }
-func (g agenda) Swap(i, j int) {
+
+// agenda holds entries, the soonest first. What is over is taken off: it must not stay in memory for a day.
+type agenda[E entry[E]] []E
+
+func (g agenda[E]) Len() int           { return len(g) }
+func (g agenda[E]) Less(i, j int) bool { return g[i].before(g[j]) }
+func (g agenda[E]) Swap(i, j int) {
 	g[i], g[j] = g[j], g[i]
-	g[i].slot, g[j].slot = i, j
+	g[i].place(i)
+	g[j].place(j)
 }
 
 // Push implements heap.Interface.
-func (g *agenda) Push(x any) {
-	a := x.(*alarm)
-	a.slot = len(*g)
-	*g = append(*g, a)
+func (g *agenda[E]) Push(x any) {
+	e := x.(E)
+	e.place(len(*g))
+	*g = append(*g, e)
 }
 
 // Pop implements heap.Interface.
-func (g *agenda) Pop() any {
+func (g *agenda[E]) Pop() any {
 	old := *g
-	a := old[len(old)-1]
-	old[len(old)-1] = nil
+	e := old[len(old)-1]
+	clear(old[len(old)-1:])
 	*g = old[:len(old)-1]
-	return a
+	return e
 }
+
+func (a *alarm) before(b *alarm) bool { return cmp.Or(cmp.Compare(a.at, b.at), byAge(a, b)) < 0 }
+func (a *alarm) place(slot int)       { a.slot = slot }
 
 // deadline is when something happens to the alarm by itself; 0 is never.
 func (t *Table) deadline(a *alarm) int64 {

@@ -77,13 +77,13 @@ type Table struct {
 
 	active map[string]map[string]*alarm // by class and key
 	count  int
-	agenda agenda
+	agenda agenda[*alarm]
 	causes []*cause
 	held   map[*alarm]bool
 	review bool // the held ones must be looked at: rows were restored
 
 	throttled map[string]*window // by the key of the row
-	windows   windows            // the same, the first that ends first
+	windows   agenda[*window]    // the same, the first that ends first
 	resync    *resync            // nil when none is unfinished
 }
 

@@ -37,32 +37,10 @@ type windowState struct {
 	event, volume, brick, peer, subvol string
 }
 
-type windows []*window
-
-func (g windows) Len() int { return len(g) }
-func (g windows) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(g[i].end, g[j].end), cmp.Compare(g[i].key, g[j].key)) < 0
+func (w *window) before(v *window) bool {
+	return cmp.Or(cmp.Compare(w.end, v.end), cmp.Compare(w.key, v.key)) < 0
 }
-func (g windows) Swap(i, j int) {
-	g[i], g[j] = g[j], g[i]
-	g[i].slot, g[j].slot = i, j
-}
-
-// Push implements heap.Interface.
-func (g *windows) Push(x any) {
-	w := x.(*window)
-	w.slot = len(*g)
-	*g = append(*g, w)
-}
-
-// Pop implements heap.Interface.
-func (g *windows) Pop() any {
-	old := *g
-	w := old[len(old)-1]
-	old[len(old)-1] = nil
-	*g = old[:len(old)-1]
-	return w
-}
+func (w *window) place(slot int) { w.slot = slot }
 
 // pass counts n and reports whether it may go out.
 func (t *Table) pass(l *Limit, n *translate.Notification, now time.Time, changes []Change) (bool, []Change) {
