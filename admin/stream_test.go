@@ -134,11 +134,16 @@ func sseClient(t *testing.T, addr, query string, header http.Header) <-chan mess
 	go func() {
 		defer close(got)
 		var id string
-		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-			if v, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+		for in := bufio.NewReader(resp.Body); ; {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return // what broke off is no line
+			}
+			line = strings.TrimSuffix(line, "\n")
+			if v, ok := strings.CutPrefix(line, "id: "); ok {
 				id = v
 			}
-			if v, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			if v, ok := strings.CutPrefix(line, "data: "); ok {
 				var m message
 				if err := json.Unmarshal([]byte(v), &m); err != nil || m.Notice == "" && fmt.Sprint(m.Seq) != id {
 					t.Errorf("got %s with id %s: %v", v, id, err)
