@@ -248,6 +248,12 @@ func TestCommandsAskTheGateway(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "a")
 	d := newDaemon(t, fmt.Sprintf("admin: {listen: \"unix:%s\", token: geheim}\noutputs:\n  - {name: siem, syslog: {target: \"tcp://%s\"}}\n", socket, addr))
 	d.start()
+	write := func(policy string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(filepath.Dir(d.file), "policy.yaml"), []byte(policy), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if status := d.post(http.DefaultClient, []byte(`{"event":"BRICK_DISCONNECTED","ts":1795388400,"nodeid":null,"message":{"peer":"gfs2","volume":"gv0","brick":"/b"}}`)); status != 200 {
 		t.Fatal(status)
 	}
@@ -272,6 +278,13 @@ func TestCommandsAskTheGateway(t *testing.T) {
 	run(0, "brick/gfs2:/b", "alarms", "list")
 	run(1, "is not an output", "alarms", "list", "--output", "x")
 	run(0, "policy reloaded: ", "reload")
+	// A mistake in the policy keeps nobody from looking how the gateway is.
+	write("rules: [{name: a, match: {event: NO_SUCH_EVENT}, drop: true}]\n")
+	run(1, "NO_SUCH_EVENT", "reload")
+	run(0, "NO_SUCH_EVENT", "status")
+	run(0, from, "queue", "status")
+	run(0, "brick/gfs2:/b", "alarms", "list")
+	write("rules: []\n")
 	// A gateway that is there, but not of this configuration, is left alone.
 	own := d.file
 	d.file = filepath.Join(t.TempDir(), "config.yaml")

@@ -111,7 +111,7 @@ func activeAlarms(ctx context.Context, store *queue.Reader, q admin.AlarmQuery) 
 
 // askAlarms asks the running gateway, or reads the state directory when it does not run.
 func askAlarms(c *cli.Context, q admin.AlarmQuery) ([]*admin.Alarm, error) {
-	cfg, err := requireConfig(c)
+	cfg, err := requireAddresses(c)
 	if err != nil {
 		return nil, err
 	}

@@ -101,13 +101,24 @@ func requireConfig(c *cli.Context) (*config, error) {
 	return loadConfig(c.String("config"))
 }
 
+// requireAddresses loads the configuration of a command that looks at the gateway and decides about no event: it works while
+// the policy file has a mistake, which is when it is needed.
+func requireAddresses(c *cli.Context) (*config, error) {
+	if c.String("config") == "" {
+		return nil, usageError{errNoConfig}
+	}
+	return readConfig(c.String("config"), func(*config) (*policy.Policy, error) { return policy.Default(), nil })
+}
+
 // loadConfig reads, checks and completes the configuration file; every mistake in it and in the policy file it
 // names comes back at once. Without a file it is the defaults, which have no outputs.
-func loadConfig(file string) (*config, error) {
+func loadConfig(file string) (*config, error) { return readConfig(file, (*config).loadPolicy) }
+
+func readConfig(file string, loadPolicy func(*config) (*policy.Policy, error)) (*config, error) {
 	cfg := defaultConfig()
 	cfg.file = file
 	if file == "" {
-		return cfg, cfg.complete(nil)
+		return cfg, cfg.complete(nil, loadPolicy)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -117,20 +128,20 @@ func loadConfig(file string) (*config, error) {
 	if doc == nil {
 		return nil, err // not even YAML
 	}
-	if err := cfg.complete(doc); err != nil {
+	if err := cfg.complete(doc, loadPolicy); err != nil {
 		return nil, err
 	}
 	return cfg, nil
 }
 
 // complete validates what was decoded and loads what it points to.
-func (c *config) complete(doc *conffile.Doc) error {
+func (c *config) complete(doc *conffile.Doc, loadPolicy func(*config) (*policy.Policy, error)) error {
 	err := c.validate()
 	if doc != nil {
 		err = doc.Locate(err)
 	}
 	var perr error
-	c.policy, perr = c.loadPolicy()
+	c.policy, perr = loadPolicy(c)
 	return errors.Join(err, perr)
 }
 

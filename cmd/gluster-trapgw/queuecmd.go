@@ -57,7 +57,7 @@ func queueStatus(c *cli.Context) error {
 
 // askQueue asks the running gateway, or reads the state directory when it does not run.
 func askQueue(c *cli.Context) (*admin.Queue, error) {
-	cfg, err := requireConfig(c)
+	cfg, err := requireAddresses(c)
 	if err != nil {
 		return nil, err
 	}

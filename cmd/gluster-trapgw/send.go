@@ -31,7 +31,7 @@ func sendCommand() *cli.Command {
 }
 
 func send(c *cli.Context) error {
-	cfg, err := requireConfig(c)
+	cfg, err := requireAddresses(c)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func snmpCommand() *cli.Command {
 }
 
 func createUser(c *cli.Context) error {
-	cfg, err := requireConfig(c)
+	cfg, err := requireAddresses(c)
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func timeFlag(c *cli.Context, name string) (time.Time, error) {
 
 // knownSilences asks the running gateway, or reads the state directory when it does not run.
 func knownSilences(c *cli.Context) ([]*admin.Silence, error) {
-	cfg, err := requireConfig(c)
+	cfg, err := requireAddresses(c)
 	if err != nil {
 		return nil, err
 	}

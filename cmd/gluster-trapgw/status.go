@@ -74,7 +74,7 @@ func reloadCommand() *cli.Command {
 
 // adminClient is for commands that need the running gateway.
 func adminClient(c *cli.Context) (*admin.Client, error) {
-	cfg, err := requireConfig(c)
+	cfg, err := requireAddresses(c)
 	if err != nil {
 		return nil, err
 	}
