@@ -276,7 +276,7 @@ func (l logConfig) level() (slog.Level, error) {
 func configCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "config",
-		Usage: "check the configuration file, or print a sample",
+		Usage: "check the configuration file, or print a sample or its JSON Schema",
 		Subcommands: []*cli.Command{{
 			Name:        "check",
 			Usage:       "read the configuration and the policy it names, and report every mistake",
@@ -303,6 +303,6 @@ func configCommand() *cli.Command {
 				_, err := c.App.Writer.Write(sampleConfig)
 				return err
 			},
-		}},
+		}, schemaCommand("config", "gluster-trapgw.schema.json", configSchema)},
 	}
 }

@@ -87,6 +87,7 @@ func policyCommand() *cli.Command {
 					return err
 				},
 			},
+			schemaCommand("policy", "policy.schema.json", policySchema),
 		},
 	}
 }

@@ -46,6 +46,8 @@ func (r *release) stage(stage, arch, native string, licences []byte) error {
 		{"completion/zsh", []string{"completion", "zsh"}},
 		{"root/usr/share/doc/gluster-trapgw/examples/config.yaml", []string{"config", "sample"}},
 		{"root/usr/share/doc/gluster-trapgw/examples/policy.yaml", []string{"policy", "show"}},
+		{"root/usr/share/gluster-trapgw/schema/gluster-trapgw.schema.json", []string{"config", "schema"}},
+		{"root/usr/share/gluster-trapgw/schema/policy.schema.json", []string{"policy", "schema"}},
 	} {
 		out, err := exec.Command(native, p.args...).Output()
 		if err != nil {
