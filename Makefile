@@ -9,7 +9,7 @@ build:
 	$(GO) build -o gluster-trapgw ./cmd/gluster-trapgw
 
 test:
-	$(GO) test $(RACE) ./...
+	$(GO) test $(RACE) -timeout 30m ./...
 
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
