@@ -288,14 +288,15 @@ func (s *Stream) exit() {
 	s.open--
 }
 
-// Each hands every event from now on to fn, until ctx ends or fn fails; who is too slow gets an error.
-func (s *Stream) Each(ctx context.Context, fn func(*Live) error) error {
+// Each calls begun and hands every event from then on to fn, until ctx ends or fn fails; who is too slow gets an error.
+func (s *Stream) Each(ctx context.Context, begun func(), fn func(*Live) error) error {
 	_, last, err := s.feed.Range(ctx)
 	if err != nil {
 		return errRead
 	}
 	sub, at := s.join(last)
 	defer s.leave(sub)
+	begun()
 	for {
 		select {
 		case <-ctx.Done():

@@ -46,8 +46,8 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// Events hands every event to fn as it comes, until ctx ends or fn fails.
-type Events func(ctx context.Context, fn func(*admin.Live) error) error
+// Events calls begun and hands every event from then on to fn, until ctx ends or fn fails.
+type Events func(ctx context.Context, begun func(), fn func(*admin.Live) error) error
 
 // Emitter sends the signals.
 type Emitter struct {
@@ -86,7 +86,7 @@ func (e *Emitter) Run(ctx context.Context) error {
 	return nil
 }
 
-// emit connects, calls begun, and sends until something fails.
+// emit connects and sends until something fails. It calls begun when no event is missed any more.
 func (e *Emitter) emit(ctx context.Context, begun func()) error {
 	conn, err := e.connect(ctx)
 	if err != nil {
@@ -96,8 +96,7 @@ func (e *Emitter) emit(ctx context.Context, begun func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(conn.Context(), cancel)()
-	begun()
-	err = e.events(ctx, func(l *admin.Live) error {
+	err = e.events(ctx, begun, func(l *admin.Live) error {
 		return conn.Emit(Path, Interface+".Event", l.Seq, variants(l))
 	})
 	if conn.Context().Err() != nil {

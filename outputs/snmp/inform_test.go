@@ -100,7 +100,7 @@ func TestInformsAreAcknowledged(t *testing.T) {
 func TestInformsReturnThePrefixThatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, func(nth int, _ *gosnmp.SnmpPacket) bool { return nth != 7 })
-	o := newOutput(t, informer(p.addr(), func(c *Config) { c.Timeout, c.Window = conffile.Duration(50*time.Millisecond), 4 }))
+	o := newOutput(t, informer(p.addr(), func(c *Config) { c.Timeout, c.Window = conffile.Duration(time.Second), 4 }))
 	batch := numbered(t, o, 0, 20)
 	n, err := o.Send(context.Background(), batch)
 	if n != 7 || !errors.Is(err, errNoAck) || outputs.TroubleOf(err) != outputs.Timeout {
