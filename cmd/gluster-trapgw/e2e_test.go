@@ -261,7 +261,7 @@ func TestKilledUnderLoadLosesNothing(t *testing.T) {
 		})
 	}
 	for i := range kills {
-		time.Sleep(time.Duration(150+70*i) * time.Millisecond) // so that it dies at different moments
+		time.Sleep(time.Duration(150+70*i) * time.Millisecond)                                                  // so that it dies at different moments
 		for end := time.Now().Add(time.Minute); count.Load() < int64(100*(i+1)); time.Sleep(time.Millisecond) { // under load
 			if time.Now().After(end) {
 				t.Fatalf("only %d events were acknowledged: that is no load\n%s", count.Load(), d.logText())
