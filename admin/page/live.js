@@ -60,6 +60,12 @@ function draw() {
   $('pause').textContent = paused ? `Go on (${count(since)} new)` : 'Pause';
 }
 
+// to says where the policy sends an event.
+function to(outputs) {
+  if (outputs.length > 2) return `to ${outputs.length} outputs`;
+  return outputs.length ? `to ${outputs.join(' and ')}` : 'to no output';
+}
+
 const states = {raise: 'begins', clear: 'ends', update: 'changes'};
 
 function build(e) {
@@ -74,7 +80,7 @@ function build(e) {
   return h('li', {'data-severity': e.severity},
     h('details', {},
       h('summary', {}, h('span', {class: 'line'}, when(e.received), badge(e.severity), h('span', {class: 'name'}, e.event), where && h('span', {class: 'where'}, where)),
-        h('span', {class: 'text'}, e.text)),
+        h('span', {class: 'line'}, h('span', {class: 'text'}, e.text), e.group !== 'control' && h('span', {class: 'aside'}, to(e.outputs)))),
       h('dl', {}, rows.filter(([, v]) => v).map(([k, v]) => [h('dt', {}, k), h('dd', {}, v)]).flat()),
       e.group !== 'gateway' && e.group !== 'control' && h('p', {}, button)));
 }

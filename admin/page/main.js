@@ -1,7 +1,7 @@
 // The status page: asks the gateway how it is every few seconds, listens to the live stream, and says in one line and in
 // the title whether all is well.
 
-import {$, setClock, show, span, tickAll} from './dom.js';
+import {$, age, setClock, show, tickAll} from './dom.js';
 import {get, hasToken, pause, setToken, Unauthorized} from './api.js';
 import * as chart from './chart.js';
 import * as live from './live.js';
@@ -62,7 +62,7 @@ function signedIn(s, a, silences) {
   $('main').hidden = $('sections').hidden = false;
   $('forget').hidden = !hasToken();
   $('cluster').textContent = s.cluster ?? '';
-  $('about').replaceChildren(`${s.version}, up ${span(s.uptime_seconds)}`);
+  $('about').replaceChildren(`${s.version}, up `, age(s.started));
   view.drawAlarms(alarms);
   view.drawOutputs(s.outputs);
   view.drawNodes(s.nodes);

@@ -48,7 +48,7 @@ function build(p) {
   const line = p.line ? ` (line ${p.line})` : '';
   let rule = 'No rule matches: it goes to every output.';
   if (p.rule) rule = `Rule “${p.rule}”${line} decides${p.dropped ? ': dropped, nothing is sent.' : '.'}`;
-  const parts = [h('h3', {}, p.event), h('p', {id: 'try-rule', class: p.dropped && 'bad'}, rule)];
+  const parts = [h('h3', {}, p.event), h('p', {id: 'try-rule'}, rule)];
   if (p.tried.length) {
     parts.push(h('details', {}, h('summary', {}, `${plural(p.tried.length, 'rule')} tried`),
       h('ol', {}, p.tried.map(t => h('li', {}, h('strong', {}, t.rule), ` (line ${t.line}): ${t.matched ? 'matches' : t.why || 'does not match'}`)))));

@@ -23,7 +23,7 @@ function buildAlarm(a) {
     return `${output} is not told: ${[reasons[word] ?? word, ...rest].join(' ')}`;
   });
   return h('li', {'data-severity': a.severity, class: a.outputs.length === 0 && 'held'},
-    h('p', {class: 'line'}, badge(a.severity), h('strong', {class: 'text'}, a.text), h('span', {class: 'aside'}, 'for ', age(a.begun))),
+    h('p', {class: 'line three'}, badge(a.severity), h('strong', {class: 'text'}, a.text), h('span', {class: 'aside'}, 'for ', age(a.begun))),
     h('p', {class: 'small'}, h('code', {}, a.key), ` · ${a.event} · since `, when(a.begun),
       a.count > 1 && [` · reported ${plural(a.count, 'time')}, last `, age(a.last), ' ago'],
       a.outputs.length > 0 && ` · told: ${a.outputs.join(', ')}`),
@@ -54,8 +54,9 @@ function buildOutput(o) {
 export function drawNodes(nodes) {
   $('nodes-count').textContent = nodes.length ? count(nodes.length) : '';
   $('nodes-none').hidden = nodes.length > 0;
-  sync($('nodes-list'), nodes, n => n.id, n => h('li', {},
-    h('p', {class: 'line'}, h('strong', {}, n.name || n.id), h('span', {class: 'aside'}, 'last event ', age(n.last_event), ' ago')),
+  const name = n => n.name || n.id;
+  sync($('nodes-list'), [...nodes].sort((a, b) => name(a).localeCompare(name(b))), n => n.id, n => h('li', {},
+    h('p', {class: 'line'}, h('strong', {}, name(n)), h('span', {class: 'aside'}, 'last event ', age(n.last_event), ' ago')),
     n.name && h('p', {class: 'small'}, h('code', {}, n.id))));
 }
 

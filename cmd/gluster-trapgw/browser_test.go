@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -12,9 +14,12 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
+
+var screenshots = flag.String("screenshots", "", "write pictures of the status page to this `directory`")
 
 // browser is a tab of a headless Chromium.
 type browser struct {
@@ -154,4 +159,23 @@ func (b *browser) screen(width, height int64, phone bool, scheme string) {
 	b.t.Helper()
 	b.run(emulation.SetDeviceMetricsOverride(width, height, 1, phone),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}))
+}
+
+// shot writes a picture of the whole page when pictures are wanted.
+func (b *browser) shot(t *testing.T, name string) {
+	t.Helper()
+	if *screenshots != "" {
+		b.picture(t, name, cdppage.CaptureScreenshot().WithCaptureBeyondViewport(true))
+	}
+}
+
+func (b *browser) picture(t *testing.T, name string, how *cdppage.CaptureScreenshotParams) {
+	t.Helper()
+	b.run(chromedp.ActionFunc(func(ctx context.Context) error {
+		data, err := how.Do(ctx)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(*screenshots, name+".png"), data, 0o644)
+	}))
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,8 +16,6 @@ import (
 
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp/snmptest"
 )
-
-var screenshots = flag.String("screenshots", "", "write pictures of the status page to this `directory`")
 
 // pageGateway is a gateway for the status page, with receivers that can be switched off.
 type pageGateway struct {
@@ -117,6 +113,7 @@ func TestStatusPage(t *testing.T) {
 	brick := map[string]string{"peer": "gfs2", "volume": "gv0", "brick": "/bricks/b1"}
 	g.happen("BRICK_DISCONNECTED", brick)
 	b.shows("#live-list li", "BRICK_DISCONNECTED")
+	b.shows("#live-list li", "to noc and siem")
 	b.shows("#alarms-list li", "brick/gfs2:/bricks/b1")
 	b.shows("#alarms-list .badge", "critical")
 	b.shows("#headline", "1 alarm active")
@@ -238,7 +235,9 @@ func (b *browser) walks(t *testing.T) {
 }
 
 func (b *browser) outputDown(t *testing.T, g *pageGateway) {
-	g.happen("VOLUME_START", map[string]string{"name": "gv9"}) // it was stopped, which is an alarm
+	b.shows("#alarms-list", "volume-stopped/gv9")
+	g.happen("VOLUME_START", map[string]string{"name": "gv9"})
+	b.lacks("#alarms-list", "volume-stopped/gv9")
 	b.shows("#headline", "All well")
 	g.noc()
 	g.happen("VOLUME_START", map[string]string{"name": "gv1"})
@@ -371,18 +370,5 @@ func TestStatusPageToken(t *testing.T) {
 	}
 	if c := b.complaints("401 (Unauthorized)"); len(c) > 0 {
 		t.Errorf("the console complains: %q", c)
-	}
-}
-
-// shot writes a picture of the whole page when pictures are wanted.
-func (b *browser) shot(t *testing.T, name string) {
-	t.Helper()
-	if *screenshots == "" {
-		return
-	}
-	var data []byte
-	b.run(chromedp.FullScreenshot(&data, 100))
-	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), bytes.Clone(data), 0o644); err != nil {
-		t.Fatal(err)
 	}
 }
