@@ -205,7 +205,7 @@ func (r *rawEntry) entry(classes map[string][]string) (*Entry, error) {
 	return e, errors.Join(errs...)
 }
 
-// Groups returns the names of the groups, in the order in which they first occur.
+// Groups returns the names of the groups, in the order in which they first occur; that of unknown events is the last.
 func (c *Catalogue) Groups() []string {
 	var groups []string
 	for _, e := range slices.Concat(c.Events, c.Own) {
@@ -213,5 +213,5 @@ func (c *Catalogue) Groups() []string {
 			groups = append(groups, e.Group)
 		}
 	}
-	return groups
+	return append(groups, unknownGroup)
 }

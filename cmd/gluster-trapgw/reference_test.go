@@ -11,7 +11,7 @@ import (
 
 // The tables of the documentation are those of the types.
 func TestReferenceIsFresh(t *testing.T) {
-	for kind, doc := range map[string]string{"config": "../../docs/configuration.md"} {
+	for kind, doc := range map[string]string{"config": "../../docs/configuration.md", "policy": "../../docs/policy.md"} {
 		n, err := schemas[kind].describe()
 		if err != nil {
 			t.Fatal(err)
