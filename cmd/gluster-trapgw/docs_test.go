@@ -292,3 +292,31 @@ func TestDocumentChecks(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Every test that a page names as a proof is there: `outputs/snmp.TestX`, `cmd.TestX`.
+func TestDocumentProofs(t *testing.T) {
+	named := regexp.MustCompile("`([a-z0-9/]+)\\.(Test[A-Z]\\w*)`")
+	found := 0
+	for name, text := range documents(t) {
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			found++
+			dir := m[1]
+			if dir == "cmd" {
+				dir = "cmd/gluster-trapgw"
+			}
+			files, err := filepath.Glob(filepath.Join("../..", dir, "*_test.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(files, func(file string) bool {
+				data, err := os.ReadFile(file)
+				return err == nil && strings.Contains(string(data), "\nfunc "+m[2]+"(t *testing.T)")
+			}) {
+				t.Errorf("%s: there is no test %s", name, m[0])
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d tests are named", found)
+	}
+}
