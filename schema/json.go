@@ -126,11 +126,11 @@ func (m maker) scalar(n *Node) *object {
 	case n.Pattern != "":
 		return &object{Type: "string", Pattern: n.Pattern}
 	case len(n.Known) > 0:
-		o := &object{AnyOf: []*object{{}, {Type: anyText}}}
+		known := &object{}
 		for _, v := range n.Known {
-			o.AnyOf[0].Enum = append(o.AnyOf[0].Enum, v)
+			known.Enum = append(known.Enum, v)
 		}
-		return o
+		return &object{AnyOf: []*object{{Type: anyText}, known}} // what is wrong is said of the first
 	}
 	return &object{Type: anyText}
 }
