@@ -46,6 +46,7 @@ func TestSilenceAndAlarmCommands(t *testing.T) {
 	gtg("error: the gateway does not run", "silence", "add", "--for", "1h", "--comment", "new disks", "volume=gv0")
 	gtg("ID", "silence", "list") // without a gateway from its state directory
 	d.start()
+	until("from the gateway at", "alarms", "list") // the webhook can be there a moment before the admin endpoint
 	id := strings.TrimSpace(gtg("", "silence", "add", "volume=gv0", "event=~BRICK_.*", "--for", "1h", "--comment", "new disks", "--author", "eve"))
 	post(brickDown)
 	until("siem (held: silence "+id+")", "alarms", "list")
