@@ -63,7 +63,7 @@ export function draw() {
   for (const part of [1, 0.5]) {
     const y = top + room * (1 - part);
     picture.append(svg('line', {class: 'grid', x1: left, x2: width, y1: y, y2: y}));
-    if (max * part >= 1) picture.append(svg('text', {x: left, y: y - 4}, count(max * part)));
+    if (Number.isInteger(max * part)) picture.append(svg('text', {x: left, y: y - 4}, count(max * part)));
   }
   bars.forEach((b, i) => {
     const tall = b.n ? Math.max(2, room * b.n / max) : 0;

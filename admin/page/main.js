@@ -59,7 +59,7 @@ function signedIn(s, a, silences) {
   status = s;
   alarms = a;
   $('login').hidden = true;
-  $('main').hidden = $('sections').hidden = false;
+  $('all').hidden = $('skip').hidden = $('sections').hidden = false;
   $('forget').hidden = !hasToken();
   $('cluster').textContent = s.cluster ?? '';
   $('about').replaceChildren(`${s.version}, up `, age(s.started));
@@ -160,7 +160,7 @@ function askToken() {
   stream = streaming = null;
   setToken('');
   status = null;
-  $('main').hidden = $('sections').hidden = true;
+  $('all').hidden = $('skip').hidden = $('sections').hidden = true;
   $('forget').hidden = true;
   $('link').hidden = true;
   for (const id of ['cluster', 'about', 'reasons']) $(id).replaceChildren();

@@ -67,6 +67,6 @@ function build(p) {
       h('p', {class: 'line'}, h('span', {class: 'sign', 'aria-hidden': 'true'}, o.sends ? '✔' : '–'), h('strong', {}, o.output),
         h('span', {}, o.sends ? 'would get it' : 'would not get it'), h('span', {class: 'aside'}, `${o.bytes} octets`)),
       h('p', {class: 'small'}, h('code', {}, o.target)),
-      o.syslog && h('pre', {class: 'box', tabindex: '0', 'aria-label': `Syslog line of ${o.output}`}, o.syslog)))));
+      o.syslog && h('pre', {class: 'box', role: 'region', tabindex: '0', 'aria-label': `Syslog line of ${o.output}`}, o.syslog)))));
   return parts;
 }

@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,89 +19,13 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp/snmptest"
+	"github.com/gluster-trapgw/gluster-trapgw/queue"
 )
-
-// pageGateway is a gateway for the status page, with receivers that can be switched off.
-type pageGateway struct {
-	*daemon
-	url string
-	noc func() // ends the receiver of the output noc
-}
-
-func newPageGateway(t *testing.T, more string) *pageGateway {
-	t.Helper()
-	endpoint, noc, siem := snmptest.FreeAddr(t, "tcp"), snmptest.FreeAddr(t, "tcp"), snmptest.FreeAddr(t, "tcp")
-	g := &pageGateway{url: "http://" + endpoint + "/"}
-	g.noc = drain(t, noc)
-	drain(t, siem)
-	g.daemon = newDaemon(t, fmt.Sprintf(`admin: {listen: %q%s}
-cluster:
-  name: prod
-  nodes:
-    c6ad9be2-5ce9-46e0-9574-6917a91bcfb6: {name: gfs1}
-    1a6111b8-4f13-4c02-9739-2c473e398b41: {name: gfs2}
-outputs:
-  - {name: noc, syslog: {target: "tcp://%s"}}
-  - {name: siem, syslog: {target: "tcp://%s"}}
-`, endpoint, more, noc, siem))
-	g.begin()
-	return g
-}
-
-// begin starts the gateway and waits for its admin endpoint.
-func (g *pageGateway) begin() {
-	g.t.Helper()
-	g.start()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		resp, err := http.Get(g.url + "healthz")
-		if err == nil {
-			resp.Body.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			g.t.Fatalf("%v\n%s", err, g.logText())
-		}
-	}
-}
-
-// drain is a receiver that nobody asks what it heard.
-func drain(t *testing.T, addr string) (end func()) {
-	ctx, cancel := context.WithCancel(t.Context())
-	lines, ended := collectorAt(ctx, t, addr)
-	go func() {
-		for {
-			select {
-			case <-lines:
-			case <-t.Context().Done():
-				return
-			}
-		}
-	}()
-	return func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// happen posts an event of the node gfs1 that happened now.
-func (g *pageGateway) happen(event string, message map[string]string) {
-	g.t.Helper()
-	body, err := json.Marshal(map[string]any{"event": event, "nodeid": "c6ad9be2-5ce9-46e0-9574-6917a91bcfb6", "ts": time.Now().Unix(), "message": message})
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	if status := g.post(http.DefaultClient, body); status != 200 {
-		g.t.Fatal(status)
-	}
-}
 
 // A day in the life of the status page, in a real browser with a real gateway.
 func TestStatusPage(t *testing.T) {
 	b := newBrowser(t)
-	g := newPageGateway(t, "")
+	g := newPageGateway(t, "", "")
 	b.screen(1280, 900, false, "light")
 	b.run(chromedp.Navigate(g.url))
 
@@ -142,6 +71,8 @@ func TestStatusPage(t *testing.T) {
 	b.part("filter and pause", func(t *testing.T) { b.filters(t, g) })
 	b.part("try", func(t *testing.T) { b.tries(t, g) })
 	b.part("keyboard", func(t *testing.T) { b.walks(t) })
+	b.part("silence", func(t *testing.T) { b.silenced(t, g) })
+	b.part("proxy", func(t *testing.T) { b.proxied(t, g) })
 	b.part("output down", func(t *testing.T) { b.outputDown(t, g) })
 	b.part("policy mistake", func(t *testing.T) { b.policyMistake(t, g) })
 	if c := b.complaints("400 (Bad Request)"); len(c) > 0 { // of the try that was no event
@@ -149,6 +80,7 @@ func TestStatusPage(t *testing.T) {
 	}
 	b.part("sizes and colours", func(t *testing.T) { b.looks(t, g) })
 	b.part("restart", func(t *testing.T) { b.restart(t, g) })
+	b.part("long away", func(t *testing.T) { b.longAway(t, g) })
 }
 
 func (b *browser) filters(t *testing.T, g *pageGateway) {
@@ -167,6 +99,50 @@ func (b *browser) filters(t *testing.T, g *pageGateway) {
 	}
 	b.run(chromedp.Click("#pause"))
 	b.shows("#live-list li", "VOLUME_STOP")
+}
+
+// silenced has an alarm kept back from every output: it is listed, and all is well.
+func (b *browser) silenced(t *testing.T, g *pageGateway) {
+	ends := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	status, text := call(t, "POST", g.url+"api/v1/silences", `{"matchers":["volume=scratch"],"ends":"`+ends+`","author":"eve","comment":"<b>new</b> disks"}`)
+	if status != 200 {
+		t.Fatal(text)
+	}
+	b.look()
+	b.shows("#silences-list li", `volume="scratch"`)
+	b.shows("#silences-list li", "<b>new</b> disks · by eve")
+	b.shows("#silences-list li", "active, ends in 59m")
+	g.happen("BRICK_DISCONNECTED", map[string]string{"peer": "gfs2", "volume": "scratch", "brick": "/bricks/s"})
+	b.shows("#alarms-list li.held", "noc is not told: silenced")
+	b.shows("#alarms-count", "and 1 kept back")
+	if got := eval[string](b, `document.getElementById("alarms-list").querySelector(".held").innerText + document.title`); strings.Contains(got, "told: noc") || strings.Contains(got, "2 alarms") {
+		t.Errorf("got %q", got)
+	}
+	g.happen("BRICK_CONNECTED", map[string]string{"peer": "gfs2", "volume": "scratch", "brick": "/bricks/s"})
+	b.lacks("#alarms-count", "kept back")
+}
+
+// proxied opens the page behind a proxy that serves it below another path.
+func (b *browser) proxied(t *testing.T, g *pageGateway) {
+	target, err := url.Parse(g.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewServer(http.StripPrefix("/gluster", &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host
+	}}))
+	defer func() {
+		proxy.CloseClientConnections() // the page listens for as long as it is there
+		proxy.Close()
+	}()
+	b.run(chromedp.Navigate(proxy.URL + "/gluster/"))
+	b.shows("#live-state", "live")
+	b.shows("#live-list", "VOLUME_STOP")
+	b.run(chromedp.Click("#try-form button"))
+	b.shows("#try-varbinds", "gtgEvAlarmKey")
+	b.run(chromedp.Navigate(g.url))
+	b.shows("#live-list", "VOLUME_STOP")
 }
 
 func (b *browser) tries(t *testing.T, g *pageGateway) {
@@ -331,24 +307,52 @@ func (b *browser) restart(t *testing.T, g *pageGateway) {
 	g.happen("VOLUME_DELETE", map[string]string{"name": "late"})
 	b.shows("#live-list li", "late")
 	seqs := eval[[]int](b, `[...document.querySelectorAll("#live-list li")].map(e => e.syncKey)`)
-	for i := range seqs[1:] {
-		if seqs[i] != seqs[i+1]+1 {
-			t.Errorf("the list has gaps or repeats: %v", seqs)
-		}
+	slices.Reverse(seqs)
+	if unique := slices.Compact(slices.Sorted(slices.Values(seqs))); !slices.Equal(seqs, unique) || len(seqs) != seqs[len(seqs)-1]-1 { // the silence is a record, but no event
+		t.Errorf("the list has gaps or repeats: %v", seqs)
 	}
 	if c := b.complaints("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET"); len(c) > 0 {
 		t.Errorf("the console complains: %q", c)
 	}
 }
 
+// longAway has more happen while there is no gateway than the page will list.
+func (b *browser) longAway(t *testing.T, g *pageGateway) {
+	if err := g.end(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	b.shows("#headline", "No connection to the gateway")
+	q, err := queue.Open(filepath.Join(filepath.Dir(g.file), "state", "queue"), queue.Config{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- q.Run(context.Background()) }()
+	recs := make([]*queue.Record, 2500)
+	for i := range recs {
+		recs[i] = &queue.Record{Received: time.Now(), Input: "webhook", Body: fmt.Appendf(nil, `{"event":"VOLUME_SET","nodeid":null,"ts":1795388400,"message":{"name":"gv0","options":"(a,%d)"}}`, i)}
+	}
+	err = q.Append(t.Context(), recs...)
+	if err := errors.Join(err, q.Close(), <-ended); err != nil {
+		t.Fatal(err)
+	}
+	g.begin()
+	b.run(chromedp.Click("#retry"))
+	b.shows("#live-note", "2,400 events came while this page was not connected and are not listed here")
+	b.shows("#live-list li", "VOLUME_SET")
+	b.shows("#chart-text", "at most 2,")
+	g.happen("VOLUME_DELETE", map[string]string{"name": "newest"})
+	b.shows("#live-list li", "newest")
+}
+
 // With a token the page comes without and asks for it.
 func TestStatusPageToken(t *testing.T) {
 	b := newBrowser(t)
-	g := newPageGateway(t, ", token: geheim-ü")
+	g := newPageGateway(t, ", token: geheim-ü", "heartbeat: {every: 1s}\n")
 	b.screen(1280, 900, false, "light")
 	b.run(chromedp.Navigate(g.url))
 	b.shows("#headline", "A token is wanted")
-	b.wait(`document.activeElement.id === "token" && !document.getElementById("main").checkVisibility()`)
+	b.wait(`document.activeElement.id === "token" && !document.getElementById("all").checkVisibility()`)
 	b.run(chromedp.SendKeys("#token", "falsch\r"))
 	b.shows("#login-error", "does not accept this token")
 	b.wait(`document.getElementById("token").value === "" && document.getElementById("token").getAttribute("aria-invalid") === "true"`)
@@ -358,14 +362,20 @@ func TestStatusPageToken(t *testing.T) {
 	b.shows("#live-state", "live")
 	g.happen("VOLUME_START", map[string]string{"name": "gv0"})
 	b.shows("#live-list li", "VOLUME_START")
-	b.run(chromedp.Reload()) // the tab still knows it
+	if eval[bool](b, `document.getElementById("live-list").innerText.includes("gtgHeartbeat")`) {
+		t.Error("heartbeats are listed without being asked for")
+	}
+	b.run(chromedp.Click("#filter-beats"))
+	b.shows("#live-list li", "gtgHeartbeat")
+	b.shows("#chart-text", "1 in the last hour") // they do not count
+	b.run(chromedp.Reload())                     // the tab still knows it
 	b.shows("#live-list li", "VOLUME_START")
 	if eval[bool](b, `document.cookie !== "" || localStorage.length > 0 || document.documentElement.outerHTML.includes("geheim")`) {
 		t.Error("the token is kept elsewhere than in the session of the tab")
 	}
 	b.run(chromedp.Click("#forget"))
 	b.shows("#headline", "A token is wanted")
-	if eval[bool](b, `sessionStorage.length > 0 || document.getElementById("main").checkVisibility()`) {
+	if eval[bool](b, `sessionStorage.length > 0 || document.getElementById("all").checkVisibility()`) {
 		t.Error("the token is not forgotten")
 	}
 	if c := b.complaints("401 (Unauthorized)"); len(c) > 0 {
