@@ -3,7 +3,7 @@ GO ?= go
 RACE ?= -race
 FUZZTIME ?= 10s
 
-.PHONY: build test lint fuzz cover bench e2e-receivers release test-release test-packages test-container
+.PHONY: build test lint fuzz cover bench e2e-receivers release test-release test-packages test-container e2e-packages
 
 build:
 	$(GO) build -o gluster-trapgw ./cmd/gluster-trapgw
@@ -55,3 +55,7 @@ test-packages:
 # The program in an empty root, as the container image has it; as root.
 test-container:
 	deploy/test-container.sh
+
+# The three above, with a record of what was seen: docs/packaging-verified.md; as root.
+e2e-packages:
+	deploy/e2e-packages.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What the container image has, without an engine to build it: the static program alone in an empty root directory, as the
-# image's user, with certificates of authorities and time zones as it finds them there. As root.
+# What the container image has: the static program alone in an empty root directory, as the image's user, with certificates
+# of authorities and time zones as it finds them there; and the image itself, where Buildah is installed. As root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/trapgw-container.XXXXXX")
@@ -69,4 +69,38 @@ wait_for 'brick/gfs2:/bricks/b1' "$work/received"                # kept on disk 
 echo "== what it wrote"
 (cd "$root" && find . -newer "$work/cert.pem" -type f | sort)
 [ -z "$(cd "$root" && find . -user 65532 -type f -not -path './var/lib/gluster-trapgw/*')" ]
-echo "container: everything works in an empty root; the image itself was not built"
+echo "ok: the program works in an empty root as user 65532, delivers over TLS and writes only its state"
+
+echo "== compose file"
+if command -v docker-compose >/dev/null; then
+  docker-compose -f deploy/container/compose.yaml config -q
+  echo "ok: $(docker-compose --version) reads compose.yaml"
+else
+  echo "not run: docker-compose is not installed"
+fi
+
+echo "== the image"
+if ! command -v buildah >/dev/null; then
+  echo "not run: buildah is not installed"
+  exit 0
+fi
+# No registry is asked: a Debian with this machine's Go stands in for the image that the Dockerfile begins with.
+base=$(deploy/test-base.sh 2>"$work/base.log") || { cat "$work/base.log"; exit 1; }
+b() { buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" "$@"; }
+trap 'for p in $pids; do kill "$p" 2>/dev/null || true; done; wait; b rm -a >/dev/null 2>&1 || true; b rmi -a -f >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+golang=$(b from scratch)
+b add -q "$golang" "$base" / >/dev/null
+b add -q "$golang" "$(go env GOROOT)" /usr/local/go >/dev/null
+b config --env PATH=/usr/local/go/bin:/usr/sbin:/usr/bin:/sbin:/bin --env GOPATH=/go --env GOTOOLCHAIN=local "$golang"
+b commit -q "$golang" localhost/golang-stand-in >/dev/null
+git ls-files -z | tar --null -T - -c | (mkdir "$work/sources" && tar -x -C "$work/sources")
+b bud -q --isolation chroot --pull-never --build-context golang:1.25-bookworm=container-image://localhost/golang-stand-in \
+  -v "$(go env GOMODCACHE):/go/pkg/mod:ro" -t gluster-trapgw -f "$work/sources/deploy/container/Dockerfile" "$work/sources" > "$work/bud.log" 2>&1 || { cat "$work/bud.log"; exit 1; }
+image=$(b from --pull-never localhost/gluster-trapgw)
+b run --isolation chroot "$image" -- /usr/bin/gluster-trapgw version
+b run --isolation chroot "$image" -- /usr/bin/gluster-trapgw config check
+b run --isolation chroot "$image" -- /usr/bin/gluster-trapgw demo > "$work/demo"
+grep -q 'glusterBrickDisconnected' "$work/demo"
+mount=$(b mount "$image")
+[ "$(cd "$mount" && find . -type f -not -path './etc/host*' -not -path './etc/resolv.conf' | sort | tr '\n' ' ')" = "./etc/gluster-trapgw/config.yaml ./etc/ssl/certs/ca-certificates.crt ./usr/bin/gluster-trapgw " ]
+echo "ok: $(buildah --version | cut -d'(' -f1): the image builds from the Dockerfile (with a stand-in for golang:1.25-bookworm), has three files, runs as 65532: config check and demo work"

@@ -18,6 +18,7 @@ gluster-trapgw config check --config $config
 stat -c '%U:%G:%a %n' $config /etc/gluster-trapgw
 [ "$(systemctl is-enabled gluster-trapgw || true)" = disabled ]
 [ "$(prop ActiveState)" = inactive ]
+echo "ok: $(systemctl --version | head -1): the deb installs, neither enabled nor started, configuration root:gluster-trapgw 0640"
 
 echo "-- start"
 systemctl start gluster-trapgw
@@ -31,6 +32,9 @@ gluster-trapgw status --config $config
 prop StatusText
 journalctl -q -u gluster-trapgw --no-pager | tail -4
 
+echo "ok: it is ready (Type=notify), without capabilities, with NoNewPrivs and a system call filter, and stores an event"
+echo "ok: $(systemd-analyze security gluster-trapgw.service --no-pager | tail -1 | sed 's/^[^O]*//')"
+
 echo "-- reload"
 systemctl reload gluster-trapgw
 [ "$(prop ActiveState)" = active ]
@@ -40,6 +44,8 @@ echo 'polcy_file: x' >> $config
 if systemctl reload gluster-trapgw; then echo "reloaded with a mistake"; exit 1; fi
 [ "$(prop ActiveState)" = active ]
 cp -p $config.good $config
+rm $config.good
+echo "ok: reload reads the policy again; with a mistake in the configuration it fails and the gateway goes on"
 
 echo "-- watchdog"
 mkdir -p /run/systemd/system/gluster-trapgw.service.d
@@ -52,6 +58,7 @@ kill -STOP "$(prop MainPID)"
 until_is 'prop NRestarts' 1
 until_is 'prop ActiveState' active
 [ "$(post 2)" = 200 ]
+echo "ok: the watchdog leaves it alone while it answers, and restarts it when it hangs (SIGSTOP)"
 
 echo "-- socket activation: restarts under load"
 systemctl stop gluster-trapgw
@@ -67,14 +74,32 @@ sort /tmp/codes | uniq -c
 [ "$(sort -u /tmp/codes)" = 200 ]
 echo "stored: $(($(stored) - before)) of 300"
 [ $(($(stored) - before)) = 300 ]
+echo "ok: 300 events with a connection each, posted while it was restarted 4 times with socket activation: 300 answered 200, 300 stored"
 
-echo "-- upgrade keeps the configuration, and runs again"
+echo "-- upgrade keeps the configuration and the log, and runs again"
 echo '# changed here' >> $config
 pid=$(prop MainPID)
-dpkg -i /package.deb
-grep -q '# changed here' $config
+before=$(stored)
+dpkg --force-confdef --force-confold -i /next.deb
+gluster-trapgw version | grep -F ' 0.0.2 '
+tail -n 1 $config | grep -x '# changed here'
+tail -n 1 $config.dpkg-dist | grep -x '# the next version says more'
+rm $config.dpkg-dist
 [ "$(prop ActiveState)" = active ]
 [ "$(prop MainPID)" != "$pid" ]
+[ "$(post 4)" = 200 ]
+[ $(($(stored) - before)) = 1 ]
+echo "ok: an upgrade keeps the changed configuration and the log, and restarts the gateway"
+
+echo "-- remove keeps them too"
+systemctl enable gluster-trapgw gluster-trapgw.socket
+dpkg -r gluster-trapgw
+[ -e /var/lib/gluster-trapgw/queue/queue.db ] && [ -e $config ] && [ ! -e /usr/bin/gluster-trapgw ]
+if pgrep -f 'gluster-trapgw serve'; then exit 1; fi
+dpkg --force-confold -i /package.deb
+systemctl start gluster-trapgw
+[ $(($(stored) - before)) = 1 ]
+echo "ok: removing stops it and keeps configuration and log; an older version installed after it takes both up again"
 
 echo "-- purge"
 dpkg -P gluster-trapgw
@@ -82,4 +107,29 @@ dpkg -P gluster-trapgw
 if getent passwd gluster-trapgw; then exit 1; fi
 if pgrep -f 'gluster-trapgw serve'; then exit 1; fi
 rm -rf /run/systemd/system/gluster-trapgw.service.d
+echo "ok: purge removes configuration, log and user"
+
+echo "-- Ansible"
+# A node as the role finds it: Gluster's command and its daemon are stand-ins that write down what they are told.
+printf '#!/bin/sh\n[ "$1" = status ] && { cat /run/webhooks 2>/dev/null || true; exit 0; }\necho "$2" >> /run/webhooks\n' > /usr/bin/gluster-eventsapi
+chmod 755 /usr/bin/gluster-eventsapi
+printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c "echo started >> /run/eventsd"\n' > /run/systemd/system/glustereventsd.service
+systemctl daemon-reload
+play() { (cd /ansible && HOME=/run ansible-playbook -c local -i localhost, site.yml -e gluster_trapgw_package=/package.deb "$@") > /tmp/play 2>&1 || { cat /tmp/play; return 1; }; tail -n 2 /tmp/play; }
+play
+[ "$(prop ActiveState)" = active ]
+[ "$(systemctl is-enabled gluster-trapgw)" = enabled ]
+[ "$(cat /run/webhooks)" = http://localhost:9000/listen ]
+[ "$(cat /run/eventsd)" = started ]
+[ "$(post 5)" = 200 ]
+play
+grep -q 'changed=0 ' /tmp/play
+cp -p $config /run/config.good
+if play -e '{"gluster_trapgw_config": {"outputs": [{"name": "x"}]}}' >/tmp/refused; then exit 1; fi
+grep -q 'outputs\[0\]' /tmp/refused
+cmp $config /run/config.good
+[ "$(prop ActiveState)" = active ]
+echo "ok: $(ansible --version | head -1): the role installs, starts and registers the webhook; a second run changes nothing; a configuration with a mistake is not put in place"
+dpkg -P gluster-trapgw
+rm -rf /usr/bin/gluster-eventsapi /run/systemd/system/glustereventsd.service /run/.ansible /var/cache/package.deb /root/.ansible
 echo "everything works"

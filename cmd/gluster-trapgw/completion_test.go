@@ -30,6 +30,9 @@ func TestCompletion(t *testing.T) {
 	} {
 		t.Run(shell, func(t *testing.T) {
 			if _, err := exec.LookPath(shell); err != nil {
+				if os.Getenv("TRAPGW_PEERS") == "1" {
+					t.Fatal(err)
+				}
 				t.Skip(err)
 			}
 			for _, c := range []struct{ before, last, want string }{
