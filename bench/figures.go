@@ -54,7 +54,7 @@ func (b *bench) endToEnd() (err error) {
 		return err
 	}
 	defer traps.close() //nolint:errcheck // only read
-	lines, err := countTCP()
+	lines, err := countRawTCP()
 	if err != nil {
 		return err
 	}
