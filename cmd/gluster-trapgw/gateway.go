@@ -34,8 +34,8 @@ type gateway struct {
 	node     *nodeInputs
 	resolver *resolver
 	workers  []*outputs.Worker
-	tables   []*alarms.Table // of each worker; nil for an output that gets every event
-	readers  []*reader       // of each worker, once it runs
+	tables   []*alarms.Table           // of each worker; nil for an output that gets every event
+	readers  atomic.Pointer[[]*reader] // of each worker, once they run
 	sources  *sources
 	silences *silences.Store
 	policy   policyState
@@ -51,6 +51,7 @@ type gateway struct {
 // a mistake shows before anything starts.
 func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 	g = &gateway{cfg: cfg, log: log, hup: make(chan os.Signal, 1)}
+	g.readers.Store(&[]*reader{})
 	if g.tally, err = newTally(); err != nil {
 		return nil, err
 	}
@@ -164,6 +165,7 @@ func (g *gateway) Run(ctx context.Context) error {
 	}
 	var input, work, store sync.WaitGroup
 	store.Go(func() { fail("queue", g.queue.Run(queueCtx)) })
+	var readers []*reader
 	for i, w := range g.workers {
 		r, err := newReader(ctx, g.queue, w.Name, g.resolver, g.tables[i], g.log)
 		if err != nil {
@@ -171,9 +173,10 @@ func (g *gateway) Run(ctx context.Context) error {
 			continue
 		}
 		w.Log = r
-		g.readers = append(g.readers, r)
+		readers = append(readers, r)
 		work.Go(func() { fail("output "+w.Name, w.Run(workCtx)) })
 	}
+	g.readers.Store(&readers)
 	g.greet(ctx)
 	g.node.remember(ctx, g.queue)
 	ready := make(chan struct{}) // closed when the webhook may begin

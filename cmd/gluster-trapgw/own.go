@@ -82,7 +82,7 @@ func (g *gateway) counts(ctx context.Context) map[string]any {
 // activeAlarms is how many alarms are active at the output that has most.
 func (g *gateway) activeAlarms() int64 {
 	most := int64(0)
-	for _, r := range g.readers {
+	for _, r := range *g.readers.Load() {
 		most = max(most, r.active.Load())
 	}
 	return most
@@ -159,7 +159,7 @@ func (g *gateway) greet(ctx context.Context) {
 
 // farewell says that the gateway stops and gives the outputs that work a moment to send what lies before it.
 func (g *gateway) farewell(ctx context.Context) {
-	if !g.cfg.Heartbeat.StartStop || len(g.readers) != len(g.workers) {
+	if !g.cfg.Heartbeat.StartStop || len(*g.readers.Load()) != len(g.workers) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lastWords)
@@ -170,7 +170,7 @@ func (g *gateway) farewell(ctx context.Context) {
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for i, r := range g.readers {
+	for i, r := range *g.readers.Load() {
 		for r.done.Load() < seq && g.workers[i].Status().FailingSince.IsZero() {
 			select {
 			case <-ctx.Done():

@@ -57,7 +57,7 @@ func (in *Input) ListenOn(bound ...net.Listener) {
 	g := &gate{in: in, free: make(chan struct{}, in.limits.connections), open: map[netip.Addr]int{}}
 	for _, l := range bound {
 		in.addrs = append(in.addrs, l.Addr())
-		guarded := net.Listener(&gatedListener{Listener: l, gate: g, closed: make(chan struct{})})
+		guarded := net.Listener(&gatedListener{Listener: l, gate: g})
 		if in.certs != nil {
 			guarded = tls.NewListener(guarded, &tls.Config{GetConfigForClient: in.certs.Config, MinVersion: tls.VersionTLS12})
 		}
@@ -107,35 +107,24 @@ type gate struct {
 // gatedListener accepts what the gate lets in.
 type gatedListener struct {
 	net.Listener
-	gate   *gate
-	closed chan struct{}
-	once   sync.Once
+	gate *gate
 }
 
 // Accept returns the next connection that may stay. While there are as many as may be, one waits here for each listener
-// and the next ones in the kernel.
+// and the next ones in the kernel. One that was accepted is served even if the listener was closed meanwhile: whoever takes
+// the socket over does not see it.
 func (l *gatedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case l.gate.free <- struct{}{}:
-		case <-l.closed:
-			return nil, errors.Join(net.ErrClosed, c.Close())
-		}
+		l.gate.free <- struct{}{}
 		if c = l.gate.admit(c); c != nil {
 			return c, nil
 		}
 		<-l.gate.free
 	}
-}
-
-// Close closes the listener.
-func (l *gatedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
 }
 
 // admit returns the connection, or closes it when its address has too many.
