@@ -31,7 +31,12 @@ export async function ask(path, init = {}) {
   const headers = {'X-Trapgw': '1', ...init.headers};
   // A header holds octets: those of the token in UTF-8, as the file has them.
   if (token) headers.Authorization = 'Bearer ' + String.fromCharCode(...new TextEncoder().encode(token));
-  const response = await fetch(path, {cache: 'no-store', redirect: 'error', ...init, headers});
+  let response;
+  try {
+    response = await fetch(path, {cache: 'no-store', redirect: 'error', ...init, headers});
+  } catch (e) {
+    throw new Error(e.name === 'TimeoutError' ? 'No answer in time' : 'No answer', {cause: e});
+  }
   if (response.ok) return response;
   if (response.status === 401) throw new Unauthorized('the token is missing or wrong');
   let why = `the gateway answers ${response.status}`;

@@ -13,7 +13,7 @@ let onTry = () => {};
 // add takes events of the stream, oldest first.
 export function add(more) {
   events = more.slice(-kept).reverse().concat(events).slice(0, kept);
-  if (paused) since += more.length;
+  if (paused) since += more.filter(wanted).length;
   plan();
 }
 

@@ -2,7 +2,7 @@
 // the title whether all is well.
 
 import {$, age, setClock, show, tickAll} from './dom.js';
-import {get, hasToken, pause, setToken, Unauthorized} from './api.js';
+import {get, hasToken, pause, Refused, setToken, Unauthorized} from './api.js';
 import * as chart from './chart.js';
 import * as live from './live.js';
 import * as attempt from './try.js';
@@ -16,29 +16,31 @@ const hidden = 15000;  // when nobody looks at the page
 
 let status = null, alarms = [];
 let streaming = null, stream = null, queueID = '';
-let lost = null;       // when the gateway was lost, and when the next try is
+let lost = null;       // since when the gateway does not answer, why, and when the next try is
 let tries = 0, timer = 0, looking = null, looked = 0;
 
-// look asks for everything once; only one at a time.
+// look asks for everything once; only one at a time, and not while a token is wanted.
 function look() {
+  if (wanted()) return Promise.resolve();
   looking ??= (async () => {
     clearTimeout(timer);
     const begun = performance.now();
-    try {
-      const [s, a, z] = await Promise.all([get('api/v1/status'), get('api/v1/alarms'), get('api/v1/silences')]);
-      signedIn(s, a.alarms, z.silences);
-    } catch (e) {
-      if (e instanceof Unauthorized) {
-        askToken();
-        return;
-      }
-      lost = {since: lost?.since ?? Date.now(), why: e.message, next: Date.now() + pause(tries++)};
-    } finally {
-      looking = null;
-      looked = performance.now();
+    let failure = null;
+    const answers = await Promise.all([get('api/v1/status'), get('api/v1/alarms'), get('api/v1/silences')]).catch(e => { failure = e; });
+    looking = null;
+    looked = performance.now();
+    if (failure instanceof Unauthorized) {
+      askToken();
+      return;
     }
-    const busy = 10 * (looked - begun); // a gateway that has much to tell is asked less often
-    timer = setTimeout(look, lost ? lost.next - Date.now() : Math.max(document.hidden ? hidden : every, busy));
+    if (failure) {
+      lost = {since: lost?.since ?? Date.now(), why: failure.message, answers: failure instanceof Refused, next: Date.now() + pause(tries++)};
+      timer = setTimeout(look, lost.next - Date.now());
+    } else {
+      const busy = 10 * (looked - begun); // a gateway that has much to tell is asked less often
+      timer = setTimeout(look, Math.max(document.hidden ? hidden : every, busy));
+      signedIn(answers[0], answers[1].alarms, answers[2].silences);
+    }
     conclude();
   })();
   return looking;
@@ -109,19 +111,28 @@ function state(on, why) {
   conclude();
 }
 
+// countDown says when a gateway that does not answer is asked again.
+function countDown() {
+  if (!lost) return;
+  const wait = Math.ceil((lost.next - Date.now()) / 1000);
+  show($('link-text'), `${lost.why}. ${wait > 0 ? `Next try in ${wait} s.` : 'Trying now…'}`);
+}
+
 const signs = {ok: '✔', warn: '!', bad: '✖', unknown: '?'};
 
 // conclude says how all of it is.
 function conclude() {
-  if (!$('login').hidden) return;
+  if (wanted()) return;
   let level = 'unknown', text = 'Asking the gateway…', lines = [];
   if (lost) {
-    text = 'No connection to the gateway';
+    level = lost.answers ? 'bad' : 'unknown';
+    text = lost.answers ? 'The gateway cannot say how it is' : 'No connection to the gateway';
     if (status) lines = [{text: 'What is below is as it was ', since: new Date(lost.since).toISOString(), ago: true}];
   } else if (status) {
     ({level, text, lines} = view.verdict(status, alarms, streaming !== false));
   }
   $('link').hidden = !lost;
+  countDown();
   set(level, text);
   view.drawReasons(lines);
 }
@@ -152,8 +163,12 @@ function drawIcon(level) {
   $('icon').href = 'data:image/svg+xml,' + encodeURIComponent(picture);
 }
 
+// wanted reports whether the page waits for a token.
+const wanted = () => !$('login').hidden && !hasToken();
+
 // askToken stops everything until there is a token that is right.
 function askToken() {
+  if (wanted()) return; // somebody may be typing it
   const wrong = hasToken();
   clearTimeout(timer);
   stream?.stop();
@@ -178,13 +193,11 @@ $('login').addEventListener('submit', async e => {
   show($('login-error'), '');
   await look();
   if ($('login').hidden) $('headline').focus();
-  else if (lost) show($('login-error'), `The gateway does not answer: ${lost.why}`);
 });
 
 $('forget').addEventListener('click', () => {
   setToken('');
-  live.clear();
-  askToken();
+  location.reload(); // and all that was shown goes with it
 });
 
 $('retry').addEventListener('click', () => {
@@ -199,10 +212,7 @@ document.addEventListener('visibilitychange', () => { if (!document.hidden) look
 setInterval(() => {
   tickAll();
   chart.draw();
-  if (lost) {
-    const wait = Math.ceil((lost.next - Date.now()) / 1000);
-    show($('link-text'), `${lost.why}. ${wait > 0 ? `Next try in ${wait} s.` : 'Trying now…'}`);
-  }
+  countDown();
 }, 1000);
 
 live.start(attempt.fill);

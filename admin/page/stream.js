@@ -18,7 +18,7 @@ export function follow(on) {
     let watchdog;
     const alive = () => {
       clearTimeout(watchdog);
-      watchdog = setTimeout(() => control.abort(), silence);
+      watchdog = setTimeout(() => control.abort(new Error('nothing was heard for too long')), silence);
     };
     alive();
     try {
@@ -60,7 +60,7 @@ export function follow(on) {
         why = await once();
       } catch (e) {
         stopped ||= e instanceof Unauthorized;
-        why = e.message;
+        why = e instanceof TypeError ? 'the connection broke off' : e.message;
       }
       if (quiet) break;
       on.state(false, why); // who has no token finds out by asking for more

@@ -79,6 +79,7 @@ func TestStatusPage(t *testing.T) {
 		t.Errorf("the console complains: %q", c)
 	}
 	b.part("sizes and colours", func(t *testing.T) { b.looks(t, g) })
+	b.part("unwell", func(t *testing.T) { b.unwell(t) })
 	b.part("restart", func(t *testing.T) { b.restart(t, g) })
 	b.part("long away", func(t *testing.T) { b.longAway(t, g) })
 }
@@ -289,13 +290,24 @@ func (b *browser) looks(t *testing.T, g *pageGateway) {
 	b.screen(1280, 900, false, "light")
 }
 
+// unwell has the gateway answer that it cannot read its state.
+func (b *browser) unwell(t *testing.T) {
+	b.run(chromedp.Evaluate(`window.realFetch = fetch; window.fetch = async (path, init) => path === "api/v1/status" ?
+		new Response('{"error":"read queue status: disk I/O error"}', {status: 500}) : realFetch(path, init)`, nil))
+	b.look()
+	b.shows("#headline", "The gateway cannot say how it is")
+	b.shows("#link-text", "read queue status: disk I/O error")
+	b.run(chromedp.Evaluate(`window.fetch = realFetch`, nil), chromedp.Click("#retry"))
+	b.lacks("#headline", "cannot say")
+}
+
 // restart ends the gateway: the page says so, and when it is back it shows also what came before it was connected again.
 func (b *browser) restart(t *testing.T, g *pageGateway) {
 	if err := g.end(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
 	b.shows("#headline", "No connection to the gateway")
-	b.shows("#link-text", "Next try in")
+	b.shows("#link-text", "No answer. Next try in")
 	b.wait(`document.title.startsWith("? No connection to the gateway")`)
 	b.shot(t, "lost")
 	g.begin()
@@ -357,7 +369,12 @@ func TestStatusPageToken(t *testing.T) {
 	b.shows("#login-error", "does not accept this token")
 	b.wait(`document.getElementById("token").value === "" && document.getElementById("token").getAttribute("aria-invalid") === "true"`)
 	b.shot(t, "token")
-	b.run(chromedp.SendKeys("#token", "geheim-ü\r"))
+	// What is being typed stays when the window comes to the front or the network comes back.
+	b.run(chromedp.SendKeys("#token", "geheim"))
+	b.look()
+	b.run(chromedp.Evaluate(`document.dispatchEvent(new Event("visibilitychange"))`, nil), chromedp.Sleep(300*time.Millisecond))
+	b.shows("#login-error", "does not accept this token")
+	b.run(chromedp.SendKeys("#token", "-ü\r"))
 	b.shows("#headline", "All well")
 	b.shows("#live-state", "live")
 	g.happen("VOLUME_START", map[string]string{"name": "gv0"})
