@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 record=docs/packaging-verified.md
-need="lintian:lintian debootstrap:debootstrap rpm:rpm systemd-nspawn:systemd-container buildah:buildah docker-compose:docker-compose"
+need="lintian:lintian debootstrap:debootstrap rpm:rpm systemd-nspawn:systemd-container buildah:buildah docker-compose:docker-compose qemu-aarch64:qemu-user"
 packages=""
 for n in $need; do command -v "${n%%:*}" >/dev/null || packages="$packages ${n##*:}"; done
 if [ -n "$packages" ]; then

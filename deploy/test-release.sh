@@ -25,3 +25,12 @@ done
 echo "ok: $(go version | cut -d' ' -f3): two builds in two places, with another umask and time zone, are the same byte for byte:"
 (cd "$work/a" && ls | sed 's/^/ok:   /')
 echo "ok: the program is static and stripped, names no path of the building machine, and every module of it is in the bill of materials"
+if command -v qemu-aarch64 >/dev/null; then
+  mkdir "$work/arm64"
+  tar -xzf "$work"/a/*linux-arm64.tar.gz -C "$work/arm64"
+  qemu-aarch64 "$work"/arm64/*/usr/bin/gluster-trapgw demo > "$work/demo"
+  grep -q glusterBrickDisconnected "$work/demo"
+  echo "ok: the demo works with the arm64 program under $(qemu-aarch64 --version | head -1 | cut -d'(' -f1)"
+else
+  echo "not run: qemu-aarch64 is not installed"
+fi
