@@ -42,7 +42,8 @@ func newBrowser(t *testing.T) *browser {
 	}
 	// Off is what makes Chromium talk to the world by itself.
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true))
+		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true),
+		chromedp.Env("LANGUAGE=en_US", "LANG=C.UTF-8", "LC_ALL=")) // how numbers are written depends on it
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	quiet := func(string, ...any) {} // the driver complains about what it does not know of this Chromium
