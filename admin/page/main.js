@@ -65,7 +65,7 @@ function signedIn(s, a, silences) {
   $('forget').hidden = !hasToken();
   $('cluster').textContent = s.cluster ?? '';
   $('about').replaceChildren(`${s.version}, up `, age(s.started));
-  view.drawAlarms(alarms);
+  view.drawAlarms(alarms, s.outputs);
   view.drawOutputs(s.outputs);
   view.drawNodes(s.nodes);
   view.drawSilences(silences);

@@ -7,11 +7,15 @@ const maxRows = 200;
 // heard are the alarms that an output was told of; the others are kept back from all of them.
 export const heard = alarms => alarms.filter(a => a.outputs.length > 0);
 
-export function drawAlarms(alarms) {
+export function drawAlarms(alarms, outputs) {
+  // Alarms are what the outputs have come to: what waits for all of them is not among these yet.
+  const unread = Math.min(...outputs.map(o => o.lag_seconds > 5 ? o.waiting : 0));
+  const behind = outputs.length > 0 && unread > 0;
+  show($('alarms-behind'), behind ? `No output has come to the last ${plural(unread, 'event')} yet: what ${unread === 1 ? 'it begins or ends' : 'they begin or end'} is not known here. See what arrives.` : '');
   const back = alarms.length - heard(alarms).length;
   $('alarms-count').textContent = `${count(alarms.length - back)}${back ? `, and ${count(back)} kept back` : ''}`;
   sync($('alarms-list'), alarms.slice(0, maxRows), a => a.key, buildAlarm);
-  $('alarms-none').hidden = alarms.length > 0;
+  $('alarms-none').hidden = alarms.length > 0 || behind;
   show($('alarms-more'), alarms.length > maxRows ? `${plural(alarms.length - maxRows, 'more alarm')}: gluster-trapgw alarms list shows all.` : '');
 }
 

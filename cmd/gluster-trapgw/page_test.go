@@ -390,6 +390,11 @@ func TestStatusPageToken(t *testing.T) {
 	if eval[bool](b, `document.cookie !== "" || localStorage.length > 0 || document.documentElement.outerHTML.includes("geheim")`) {
 		t.Error("the token is kept elsewhere than in the session of the tab")
 	}
+	// What no output has come to is in no list of alarms, and it is said.
+	g.noc()
+	g.siem()
+	b.shows("#headline", "2 outputs refusing, not ready")
+	b.shows("#alarms-behind", "No output has come to the last")
 	b.run(chromedp.Click("#forget"))
 	b.shows("#headline", "A token is wanted")
 	if eval[bool](b, `sessionStorage.length > 0 || document.getElementById("all").checkVisibility()`) {

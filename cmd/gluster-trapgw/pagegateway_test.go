@@ -15,15 +15,15 @@ import (
 type pageGateway struct {
 	*daemon
 	url string
-	noc func() // ends the receiver of the output noc
+
+	noc, siem func() // end the receiver of the output
 }
 
 func newPageGateway(t *testing.T, token, more string) *pageGateway {
 	t.Helper()
 	endpoint, noc, siem := snmptest.FreeAddr(t, "tcp"), snmptest.FreeAddr(t, "tcp"), snmptest.FreeAddr(t, "tcp")
 	g := &pageGateway{url: "http://" + endpoint + "/"}
-	g.noc = drain(t, noc)
-	drain(t, siem)
+	g.noc, g.siem = drain(t, noc), drain(t, siem)
 	g.daemon = newDaemon(t, fmt.Sprintf(`admin: {listen: %q%s}
 cluster:
   name: prod
