@@ -19,10 +19,10 @@ import (
 // reads, and a listener who is too slow is told where to go on and cut off.
 
 const (
-	streamBatch = 256                   // events that are handed on together at most
-	streamPause = 20 * time.Millisecond // so long they are gathered: people see no difference, and many listeners cost less
-	streamQueue = 256                   // batches that a listener may be behind
-	streamPing  = 15 * time.Second      // how often a silent stream shows that it is alive
+	streamBatch = 256                    // events that are handed on together at most
+	streamPause = 100 * time.Millisecond // between two batches: nobody sees a difference, and many listeners cost less
+	streamQueue = 256                    // batches that a listener may be behind
+	streamPing  = 15 * time.Second       // how often a silent stream shows that it is alive
 	maxStreams  = 512
 )
 
@@ -216,7 +216,7 @@ func (s *Stream) next(ctx context.Context, at uint64) error {
 		}
 		return err
 	}
-	sleepFor(ctx, streamPause)
+	defer sleepFor(ctx, streamPause) // what comes meanwhile goes out together
 	for {
 		events, upTo, err := s.feed.Live(ctx, at, streamBatch)
 		if err != nil || upTo <= at {
