@@ -84,6 +84,7 @@ func (w *writer) deliver(name string, o *output, first, last uint64, runs []Run)
 
 func (w *writer) attach(name string) (cursor uint64, err error) {
 	if o := w.outputs[name]; o != nil {
+		o.attached = true
 		return o.cursor, nil
 	}
 	cursor = w.last
@@ -91,7 +92,7 @@ func (w *writer) attach(name string) (cursor uint64, err error) {
 		cursor = w.first - 1
 	}
 	err = w.exec("INSERT INTO outputs VALUES(?,?,0,?)", name, int64(cursor), w.cfg.now().UnixNano())
-	w.outputs[name] = &output{cursor: cursor}
+	w.outputs[name] = &output{cursor: cursor, attached: true}
 	return cursor, err
 }
 

@@ -230,6 +230,37 @@ func TestLossesEnd(t *testing.T) {
 	}
 }
 
+// A reader that nobody has attached since the start loses events that are counted; nobody is told, for nobody waits.
+func TestLossesOfNobody(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log := &logCount{}
+	q, stop := started(t, dir, Config{Log: log.logger()})
+	if _, err := q.Attach(context.Background(), "removed"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, q, 10)
+	stop()
+	q, stop = started(t, dir, Config{MaxAge: 1, Log: log.logger(), OnLost: func(output string, _, _ uint64) { t.Errorf("told of the losses of %q", output) }})
+	fill(t, q, 1)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		st, err := q.Status(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(st.Outputs) == 1 && st.Outputs[0].Lost >= 10 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got %+v, want 10 lost", st.Outputs)
+		}
+	}
+	stop()
+	if n := log.count("queue is full, events are given up that an output has not sent"); n != 0 {
+		t.Errorf("logged %d times", n)
+	}
+}
+
 func TestBoundAgeAndSpaceGivenBack(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

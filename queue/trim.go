@@ -166,7 +166,7 @@ func (w *writer) size() (used, free int64, err error) {
 // committed makes known what the transaction gave up.
 func (t *trimmer) committed(w *writer) {
 	for _, l := range t.losses {
-		if o := w.outputs[l.output]; o != nil {
+		if o := w.outputs[l.output]; o != nil && o.attached {
 			w.lose(&o.episode, l)
 		}
 	}

@@ -61,6 +61,7 @@ type output struct {
 	savedLost           uint64
 	tailFirst, tailLast uint64
 	tail                []Run
+	attached            bool // since the start; nobody is told of the losses of others
 	episode             episode
 }
 
@@ -118,7 +119,7 @@ func (w *writer) load() (err error) {
 		ResultFunc: func(st *sqlite.Stmt) error {
 			o := &output{cursor: uint64(st.ColumnInt64(1)), lost: uint64(st.ColumnInt64(2))}
 			if was := old[st.ColumnText(0)]; was != nil {
-				o.episode = was.episode
+				o.attached, o.episode = was.attached, was.episode
 			}
 			w.outputs[st.ColumnText(0)] = o
 			return nil
