@@ -37,6 +37,7 @@ type gateway struct {
 	tables   []*alarms.Table           // of each worker; nil for an output that gets every event
 	readers  atomic.Pointer[[]*reader] // of each worker, once they run
 	sources  *sources
+	losing   *losing
 	silences *silences.Store
 	policy   policyState
 	admin    *admin.Server // nil when it is off
@@ -72,6 +73,7 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 	if err := os.MkdirAll(cfg.StateDir, 0o750); err != nil {
 		return nil, fmt.Errorf("make state directory: %w", err)
 	}
+	g.losing = newLosing(filepath.Join(cfg.StateDir, "losing.json"), log)
 	qcfg := cfg.Queue
 	qcfg.Log, qcfg.OnLost, qcfg.OnKept = log, g.overflow, g.recovered
 	if g.queue, err = queue.Open(queueDir(cfg), qcfg); err != nil {
@@ -178,6 +180,9 @@ func (g *gateway) Run(ctx context.Context) error {
 	}
 	g.readers.Store(&readers)
 	g.greet(ctx)
+	for _, output := range g.losing.before() {
+		g.recovered(output) // when it is not over, it is told of again
+	}
 	g.node.remember(ctx, g.queue)
 	ready := make(chan struct{}) // closed when the webhook may begin
 	if in := g.node.eventslog; in != nil {

@@ -70,7 +70,9 @@ func (g *gateway) counts(ctx context.Context) map[string]any {
 	st, err := g.queue.Status(ctx)
 	if err == nil {
 		for _, o := range st.Outputs {
-			waiting, lost = max(waiting, o.Waiting), lost+o.Lost
+			if g.drives(o.Name) { // others were taken out of the configuration and keep their place
+				waiting, lost = max(waiting, o.Waiting), lost+o.Lost
+			}
 		}
 	}
 	fields["gtgGwSent"], fields["gtgGwFailed"], fields["gtgGwDropped"] = int64(sent), int64(failed), int64(lost)
@@ -86,22 +88,6 @@ func (g *gateway) activeAlarms() int64 {
 		most = max(most, r.active.Load())
 	}
 	return most
-}
-
-// overflow and recovered tell of an output that loses events because it lags and the queue is full.
-func (g *gateway) overflow(output string, first, last uint64) {
-	fields := g.counts(context.Background())
-	fields["gtgGwSource"] = output
-	fields["gtgGwQueueCapacity"] = int64(g.cfg.Queue.MaxBytes) / 1024
-	fields["first"], fields["last"] = int64(first), int64(last)
-	g.tell(context.Background(), "gtgQueueOverflow", "", fields)
-}
-
-func (g *gateway) recovered(output string) {
-	fields := g.counts(context.Background())
-	fields["gtgGwSource"] = output
-	fields["gtgGwQueueCapacity"] = int64(g.cfg.Queue.MaxBytes) / 1024
-	g.tell(context.Background(), "gtgQueueNormal", "", fields)
 }
 
 // speak makes the notifications that come with time, until ctx ends.

@@ -107,6 +107,70 @@ func TestOverflowIsTold(t *testing.T) {
 	}
 }
 
+// What was told before a restart to be losing events, and loses none after it, is told to be over.
+func TestOverflowEndsAfterRestart(t *testing.T) {
+	addr, heard := collector(t)
+	d := newDaemon(t, fmt.Sprintf("outputs:\n  - {name: siem, syslog: {target: \"tcp://%s\"}}\n", addr))
+	cfg, err := loadConfig(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for run, want := range []string{"Events were given up because output noc lags", "Output noc no longer loses events (after", ""} {
+		t.Run(fmt.Sprintf("run %d", run+1), func(t *testing.T) {
+			g, err := newGateway(cfg, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			runGateway(t, g)
+			if run == 0 {
+				g.overflow("noc", 1, 5)
+			}
+			if want == "" {
+				want = "Output last no longer loses events"
+				g.overflow("last", 6, 9)
+				g.recovered("last")
+				heard()
+			}
+			if line := heard(); !strings.Contains(line, want) {
+				t.Errorf("got %s, want %q", line, want)
+			}
+		})
+	}
+}
+
+// An output that was taken out of the configuration does not count in the heartbeat.
+func TestHeartbeatWithoutRemovedOutput(t *testing.T) {
+	addr, _ := collector(t)
+	d := newDaemon(t, fmt.Sprintf("outputs:\n  - {name: siem, syslog: {target: \"tcp://%s\"}}\n", addr))
+	cfg, err := loadConfig(d.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGateway(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runGateway(t, g)
+	if _, err := g.queue.Attach(t.Context(), "removed"); err != nil {
+		t.Fatal(err)
+	}
+	seq, err := g.own(t.Context(), "gtgHeartbeat", "", g.counts(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if list := g.readers.Load(); list != nil && (*list)[0].done.Load() >= seq {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the heartbeat was not sent")
+		}
+	}
+	if got := g.counts(t.Context())["gtgGwQueueLength"]; got != int64(0) {
+		t.Errorf("queue length %v, want 0: only an output that is not configured waits", got)
+	}
+}
+
 // runGateway runs it in this process until the test ends.
 func runGateway(t *testing.T, g *gateway) {
 	ctx, cancel := context.WithCancel(context.Background())
