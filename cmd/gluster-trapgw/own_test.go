@@ -206,7 +206,9 @@ func TestSources(t *testing.T) {
 		for range 5 {
 			now = now.Add(time.Second)
 			s.seen("a", now)
-			s.seen("", now)
+			for _, odd := range []string{"", "no node", "not a uuid \\u0000", strings.Repeat("a", 37)} {
+				s.seen(odd, now)
+			}
 		}
 		quiet("")
 		now = now.Add(time.Hour)
@@ -224,6 +226,9 @@ func TestSources(t *testing.T) {
 	quiet("")
 	s.seen("a", now)
 	quiet("a false 0s")
+	if n := len(s.lastEvents()); n != 1 {
+		t.Errorf("%d nodes, want only that with an ID", n)
+	}
 	if p := s.nodes["a"].Pauses; len(p) != rhythm {
 		t.Errorf("got pauses %v", p)
 	}

@@ -72,7 +72,7 @@ func newSources(file string, cfg sourcesConfig, now time.Time, log *slog.Logger)
 		s.nodes = map[string]*source{}
 	}
 	for uuid, n := range s.nodes {
-		if n == nil {
+		if n == nil || !isNode(uuid) {
 			delete(s.nodes, uuid)
 			continue
 		}
@@ -83,7 +83,7 @@ func newSources(file string, cfg sourcesConfig, now time.Time, log *slog.Logger)
 
 // seen notes an event of the node.
 func (s *sources) seen(uuid string, now time.Time) {
-	if uuid == "" {
+	if !isNode(uuid) {
 		return
 	}
 	s.mu.Lock()
@@ -104,6 +104,19 @@ func (s *sources) seen(uuid string, now time.Time) {
 	}
 	n.Last, n.away, n.longer = now, false, true
 	n.Events++
+}
+
+// isNode tells whether an event came with a node's UUID. The webhook takes any text, as whoever makes up events may
+// write what he likes; but it would stay in the file and in the status for ever, in the place of a real node.
+func isNode(id string) bool {
+	for i := range len(id) {
+		switch c := id[i]; {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F', c == '-':
+		default:
+			return false
+		}
+	}
+	return id != "" && len(id) <= len("00000000-0000-0000-0000-000000000000")
 }
 
 // change is a node that fell silent, or spoke again.
