@@ -96,12 +96,13 @@ func (r *remote) learn(engineID string, boots, seconds uint32) (*usm, error) {
 
 // flight is the informs of one Send.
 type flight struct {
-	batch []outputs.Message
-	byID  map[uint32]int
-	acked []bool
-	sent  []time.Time
-	base  int // all before it are acknowledged
-	next  int // the first one not sent
+	batch  []outputs.Message
+	byID   map[uint32]int
+	acked  []bool
+	tooBig []bool // refused for good; the error comes when all before it are acknowledged, for it is about the one at base
+	sent   []time.Time
+	base   int // all before it are acknowledged
+	next   int // the first one not sent
 }
 
 // maxResync is how often one Send follows a receiver that changes its engine.
@@ -117,7 +118,7 @@ func (o *Output) sendInforms(ctx context.Context, batch []outputs.Message) (int,
 			return 0, o.answerless(ctx, err)
 		}
 	}
-	f := &flight{batch: batch, byID: make(map[uint32]int, len(batch)), acked: make([]bool, len(batch)), sent: make([]time.Time, len(batch))}
+	f := &flight{batch: batch, byID: make(map[uint32]int, len(batch)), acked: make([]bool, len(batch)), tooBig: make([]bool, len(batch)), sent: make([]time.Time, len(batch))}
 	for i, m := range batch {
 		f.byID[uint32(m.Tag)&maxRequestID] = i
 	}
@@ -180,7 +181,7 @@ func (o *Output) answerless(ctx context.Context, err error) error {
 func (o *Output) fillWindow(ctx context.Context, f *flight) error {
 	for f.next < len(f.batch) && f.next-f.base < o.cfg.Window {
 		i := f.next
-		if !f.acked[i] {
+		if !f.acked[i] && !f.tooBig[i] {
 			data, err := o.current(f.batch[i])
 			if err == nil {
 				err = o.link.write(ctx, data)
@@ -236,14 +237,17 @@ func (o *Output) readAnswer(ctx context.Context, f *flight) error {
 	}
 	switch p.Error {
 	case gosnmp.NoError:
+		f.acked[i] = true
 	case gosnmp.TooBig:
-		return fmt.Errorf("%w; lower max_size: %w", &rejection{"the packet is too big"}, outputs.ErrPermanent)
+		f.tooBig[i] = true
 	default:
 		return &rejection{"error " + p.Error.String()}
 	}
-	f.acked[i] = true
 	for f.base < len(f.acked) && f.acked[f.base] {
 		f.base++
+	}
+	if f.base < len(f.tooBig) && f.tooBig[f.base] {
+		return fmt.Errorf("%w; lower max_size: %w", &rejection{"the packet is too big"}, outputs.ErrPermanent)
 	}
 	return nil
 }

@@ -316,3 +316,47 @@ func TestTrapsV3AfterRestartsOfBothSides(t *testing.T) {
 		}
 	}
 }
+
+// A refusal that overtakes the acknowledgement of an earlier inform does not give up the earlier one.
+func TestInformTooBigOutOfOrder(t *testing.T) {
+	t.Parallel()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	go func() { // answers the first of two last
+		mib, buf := testMIB(t), make([]byte, 65536)
+		var first *gosnmp.SnmpPacket
+		for {
+			n, from, err := conn.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			_, p, err := decode(mib, &gosnmp.GoSNMP{}, buf[:n])
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if p.PDUType = gosnmp.GetResponse; first == nil {
+				first = p
+				continue
+			}
+			p.Error = gosnmp.TooBig
+			for _, answer := range []*gosnmp.SnmpPacket{p, first} {
+				data, err := answer.MarshalMsg()
+				if err == nil {
+					_, err = conn.WriteTo(data, from)
+				}
+				if err != nil && !errors.Is(err, net.ErrClosed) {
+					t.Error(err)
+				}
+			}
+		}
+	}()
+	o := newOutput(t, informer(conn.LocalAddr().String(), func(c *Config) { c.Timeout, c.Window = conffile.Duration(10*time.Second), 4 }))
+	n, err := o.Send(context.Background(), numbered(t, o, 0, 2))
+	if n != 1 || !errors.Is(err, outputs.ErrPermanent) {
+		t.Fatalf("acknowledged %d, error %v, want 1 and that the second can never be sent", n, err)
+	}
+}
