@@ -138,7 +138,7 @@ func (l *link) pending() error {
 	var pending error
 	err = rc.Control(func(fd uintptr) {
 		if errno, err := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR); err == nil && errno != 0 {
-			pending = syscall.Errno(errno)
+			pending = narrow(syscall.Errno(errno))
 			return
 		}
 		if l.network == "tcp" {
@@ -167,7 +167,7 @@ func (l *link) read(ctx context.Context, deadline time.Time) ([]byte, error) {
 	}
 	if l.network != "tcp" {
 		n, err := l.conn.Read(l.buffer)
-		return l.buffer[:n], err
+		return l.buffer[:n], narrow(err)
 	}
 	n, err := l.readFrame()
 	if err == io.EOF {
@@ -224,7 +224,7 @@ func (l *link) wait(ctx context.Context, d time.Duration) error {
 	if err == io.EOF {
 		return errHungUp
 	}
-	return err
+	return narrow(err)
 }
 
 // explain adds to an error of the socket what it means here.

@@ -76,10 +76,14 @@ func (o *Output) sendTraps(ctx context.Context, batch []outputs.Message) (int, e
 			if i == 0 && !h.down && isRefusal(err) {
 				h.lost()
 			}
-			if isRefusal(err) {
-				i = max(i-1, 0) // it is about the packet before
+			refused := isRefusal(err)
+			if refused {
+				i = max(i-1, 0) // it is about the packet before, or about one still before that
 			}
 			h.sent(batch[:i])
+			if refused && i > 0 {
+				h.lost()
+			}
 			return i, o.failed(err)
 		}
 		h.down = false
@@ -87,6 +91,7 @@ func (o *Output) sendTraps(ctx context.Context, batch []outputs.Message) (int, e
 	if err := l.pending(); err != nil {
 		done := max(len(batch)-1, 0)
 		h.sent(batch[:done])
+		h.lost()
 		return done, o.failed(err)
 	}
 	h.sent(batch)
@@ -127,7 +132,7 @@ func (o *Output) failed(err error) error {
 
 func isRefusal(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.Is(err, errHungUp)
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, errHungUp) || errors.Is(err, errNarrow)
 }
 
 // fresh returns the octets of a message rendered earlier, with the engine time of now.
@@ -148,5 +153,26 @@ func (l *link) write(ctx context.Context, data []byte) error {
 		defer context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) })() // a failure only makes it wait longer
 	}
 	_, err := l.conn.Write(data)
+	if !errors.Is(err, syscall.EMSGSIZE) || l.network == "tcp" {
+		return err
+	}
+	// Either this packet is too large for the socket, or a router had to throw an earlier one away.
+	for range 3 {
+		if _, err = l.conn.Write(data); err == nil {
+			return errNarrow
+		}
+	}
+	return err
+}
+
+// errNarrow is what a router says by ICMP that could not pass an earlier packet on whole. The host knows now and sends
+// later ones in fragments, so what it is about only has to be sent again.
+var errNarrow = errors.New("a router on the way takes smaller packets only: what it did not take is sent again, in fragments")
+
+// narrow tells that apart in an error that the socket had waiting: it cannot be about the size of a packet to come.
+func narrow(err error) error {
+	if errors.Is(err, syscall.EMSGSIZE) {
+		return errNarrow
+	}
 	return err
 }

@@ -215,3 +215,45 @@ func TestCloseIsFinal(t *testing.T) {
 		t.Errorf("sent %d, error %v", n, err)
 	}
 }
+
+// narrowConn is the socket of a host that learns of a router with smaller packets when it writes the nth.
+type narrowConn struct {
+	*net.UDPConn
+	nth int
+}
+
+func (c *narrowConn) Write(b []byte) (int, error) {
+	if c.nth--; c.nth == 0 {
+		return 0, syscall.EMSGSIZE
+	}
+	return c.UDPConn.Write(b)
+}
+
+// What a router did not pass on because of its size is sent again, and no packet is given up for it.
+func TestSendThroughANarrowRouter(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"trap", "inform"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			addr, got, _ := receive(t, "127.0.0.1:0")
+			o := newOutput(t, config(addr, func(c *Config) { c.Kind = kind }))
+			if _, err := o.link.open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			o.link.conn = &narrowConn{o.link.conn.(*net.UDPConn), 4}
+			batch, done := numbered(t, o, 0, 6), 0
+			for try := 0; done < len(batch); try++ {
+				n, err := o.Send(t.Context(), batch[done:])
+				if errors.Is(err, outputs.ErrPermanent) || try == 0 && err == nil || try > 0 && err != nil {
+					t.Fatalf("try %d: sent %d, error %v", try, n, err)
+				}
+				done += n
+			}
+			// Each of those before the error may be the one that the router threw away.
+			times := map[string]int{}
+			for len(times) < 6 || kind == "trap" && (times["0"] < 2 || times["1"] < 2 || times["2"] < 2) {
+				times[next(t, got).Value("gtgEvSequence.0")]++
+			}
+		})
+	}
+}

@@ -64,11 +64,20 @@ func (l *datagramLink) send(ctx context.Context, batch []outputs.Message) (int, 
 			return i, ctx.Err()
 		}
 		if _, err := conn.Write(batch[i].Data); err != nil {
-			if errors.Is(err, syscall.EMSGSIZE) {
+			narrow := false
+			if l.network == "udp" && errors.Is(err, syscall.EMSGSIZE) {
+				// Either it is too large for the socket, or a router had to throw an earlier one away. The host knows that now and
+				// sends in fragments.
+				for try := 0; try < 3 && !narrow; try++ {
+					_, again := conn.Write(batch[i].Data)
+					narrow = again == nil
+				}
+			}
+			if errors.Is(err, syscall.EMSGSIZE) && !narrow {
 				l.last, l.lastAt, l.again = sent, time.Now(), nil
 				return i, fmt.Errorf("%w: message of %d octets is too large for %s", outputs.ErrPermanent, len(batch[i].Data), l.network)
 			}
-			if l.network == "udp" && errors.Is(err, syscall.ECONNREFUSED) {
+			if narrow || l.network == "udp" && errors.Is(err, syscall.ECONNREFUSED) {
 				i = 0 // which of those before it was refused is not known
 			}
 			return i, l.failed(err)
@@ -119,7 +128,7 @@ func (l *datagramLink) open(ctx context.Context) error {
 func (l *datagramLink) failed(err error) error {
 	cerr := l.conn.Close()
 	l.conn = nil
-	if errors.Is(err, syscall.ECONNREFUSED) && l.network == "udp" && time.Since(l.lastAt) < refusalTime {
+	if (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EMSGSIZE)) && l.network == "udp" && time.Since(l.lastAt) < refusalTime {
 		l.again = append(l.again, l.last...)
 		l.again = l.again[max(0, len(l.again)-refusalMost):]
 	}
