@@ -72,6 +72,7 @@ type QueueOutput struct {
 	Oldest  *time.Time `json:"oldest,omitempty"` // receipt of the oldest event that waits
 	Lost    uint64     `json:"lost"`
 	Updated *time.Time `json:"updated,omitempty"`
+	Removed bool       `json:"removed,omitempty"` // no longer in the configuration
 }
 
 // The states of an output.

@@ -105,7 +105,8 @@ func newQueueStatus(cfg *config, st *queue.Status) *admin.Queue {
 		MaxBytes: st.MaxBytes, MaxAge: st.MaxAge.Seconds(), Damaged: st.Damaged, WriteError: st.WriteErr, Outputs: []admin.QueueOutput{}}
 	for _, o := range st.Outputs {
 		q.Outputs = append(q.Outputs, admin.QueueOutput{Name: o.Name, Cursor: o.Cursor, Waiting: o.Waiting,
-			Oldest: when(o.Oldest), Lost: o.Lost, Updated: when(o.Updated)})
+			Oldest: when(o.Oldest), Lost: o.Lost, Updated: when(o.Updated),
+			Removed: !slices.ContainsFunc(cfg.Outputs, func(c outputConfig) bool { return c.Name == o.Name })})
 	}
 	return q
 }

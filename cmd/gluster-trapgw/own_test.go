@@ -169,6 +169,10 @@ func TestHeartbeatWithoutRemovedOutput(t *testing.T) {
 	if got := g.counts(t.Context())["gtgGwQueueLength"]; got != int64(0) {
 		t.Errorf("queue length %v, want 0: only an output that is not configured waits", got)
 	}
+	out, err := program("queue", "status", "--config", d.file).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "\nremoved (no longer configured)  ") || !strings.Contains(string(out), "\nsiem  ") {
+		t.Errorf("%v:\n%s", err, out)
+	}
 }
 
 // runGateway runs it in this process until the test ends.

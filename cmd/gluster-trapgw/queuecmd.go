@@ -50,7 +50,11 @@ func queueStatus(c *cli.Context) error {
 		if o.Updated != nil {
 			updated = o.Updated.Local().Format("2006-01-02 15:04:05")
 		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%d\t%s\n", o.Name, o.Cursor, o.Waiting, oldest, o.Lost, updated)
+		name := o.Name
+		if o.Removed {
+			name += " (no longer configured)"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%d\t%s\n", name, o.Cursor, o.Waiting, oldest, o.Lost, updated)
 	}
 	return w.Flush()
 }
