@@ -1,10 +1,13 @@
 package webhook
 
 import (
+	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/gluster-trapgw/gluster-trapgw/conffile"
+	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 )
 
 // clock is a time that tests move.
@@ -200,5 +204,35 @@ func TestMaxRate(t *testing.T) {
 	}
 	if len(r.sources) > maxRates {
 		t.Errorf("%d addresses are remembered", len(r.sources))
+	}
+}
+
+// An input that is told to stop while it starts ends.
+func TestStopsWhileItStarts(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Listen = conffile.Texts{"127.0.0.1:0"}
+	for i := range 300 {
+		in, err := New(cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- in.Run(ctx, func(context.Context, inputs.Received) error { return nil }) }()
+		if i%2 == 0 {
+			runtime.Gosched()
+		}
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("round %d: it still runs", i)
+		}
 	}
 }

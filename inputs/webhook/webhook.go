@@ -97,7 +97,9 @@ func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
 			in.log.Warn("requests were cut off at shutdown", "connections", open.close())
 		})
 		defer cut.Stop()
-		if err := srv.Shutdown(); err != nil {
+		// Shutdown knows only the listeners that are served already, which right after the start may be none.
+		err := in.Close()
+		if err = errors.Join(err, srv.Shutdown()); err != nil && !errors.Is(err, net.ErrClosed) {
 			in.log.Debug("webhook stopped", "err", err)
 		}
 	})
