@@ -181,8 +181,11 @@ func (q *SQLite) Read(ctx context.Context, after uint64, max int, buf []Record) 
 	if err := ctx.Err(); err != nil {
 		return buf, err
 	}
-	if out := q.recent.read(after, max, buf); len(out) > len(buf) {
-		return out, nil
+	// Memory may still hold what was given up: the database knows.
+	if after >= q.Reader.bounds.trimmed.Load() {
+		if out := q.recent.read(after, max, buf); len(out) > len(buf) {
+			return out, nil
+		}
 	}
 	return q.Reader.Read(ctx, after, max, buf)
 }
@@ -213,7 +216,8 @@ func (q *SQLite) Probe(ctx context.Context) error {
 func (q *SQLite) Wait(ctx context.Context, after uint64) error {
 	for {
 		q.mu.Lock()
-		if q.durable > after {
+		// Records that were given up do not count: there would be nothing to read.
+		if q.durable > after && !q.Reader.bounds.explained(after, q.durable+1) {
 			q.mu.Unlock()
 			return nil
 		}
@@ -267,14 +271,22 @@ func (q *SQLite) suspect(ctx context.Context, seq, gen uint64, err error) error 
 // publish makes records up to last visible to Wait.
 func (q *SQLite) publish(last uint64) {
 	q.mu.Lock()
-	if last > q.durable {
-		q.durable = last
-		if q.newer != nil {
-			close(q.newer)
-			q.newer = nil
-		}
-	}
+	grown := last > q.durable
+	q.durable = max(q.durable, last)
 	q.mu.Unlock()
+	if grown {
+		q.rouse()
+	}
+}
+
+// rouse has everybody in Wait look again.
+func (q *SQLite) rouse() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.newer != nil {
+		close(q.newer)
+		q.newer = nil
+	}
 }
 
 // take returns what the writer does next: everything that waits, within what one transaction should hold.

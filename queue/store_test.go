@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -227,6 +228,40 @@ func TestLossesEnd(t *testing.T) {
 	later(2 * quietAfter)
 	if got := <-kept; got != "behind" {
 		t.Errorf("output %q loses nothing any more", got)
+	}
+}
+
+// A reader that is behind everything that was given up has nothing to read, and so waits.
+func TestWaitAfterLosses(t *testing.T) {
+	t.Parallel()
+	var passed atomic.Int64
+	begin := time.Now()
+	lost := make(chan string, 8)
+	q, stop := started(t, t.TempDir(), Config{MaxAge: 1, Log: slog.New(slog.DiscardHandler),
+		OnLost: func(output string, _, _ uint64) { lost <- output },
+		Now:    func() time.Time { return begin.Add(time.Duration(passed.Load())) }})
+	defer stop()
+	ctx := context.Background()
+	if _, err := q.Attach(ctx, "behind"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, q, 10)
+	if err := q.Wait(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	passed.Store(int64(time.Hour))
+	<-lost
+	if err := q.Wait(ctxFor(t, 50*time.Millisecond), 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v from Wait without a record, want that it waits", err)
+	}
+	if err := q.Append(ctx, &Record{Received: begin.Add(time.Hour), Body: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Wait(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	if recs, err := q.Read(ctx, 0, 10, nil); err != nil || len(recs) != 1 || recs[0].Seq != 11 {
+		t.Errorf("got %d records, error %v, want number 11", len(recs), err)
 	}
 }
 

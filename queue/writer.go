@@ -143,6 +143,7 @@ func (w *writer) load() (err error) {
 	w.bounds.mu.Unlock()
 	w.bounds.trimmed.Store(w.first - 1)
 	w.bounds.last.Store(w.last)
+	w.q.rouse() // what a failed transaction was about to give up is still there
 	w.saved()
 	return w.trim.load(w)
 }
