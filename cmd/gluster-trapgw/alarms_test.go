@@ -76,8 +76,10 @@ func newSite(t *testing.T, p *policy.Policy) *site {
 
 func (s *site) open() {
 	s.t.Helper()
+	cfg := queue.DefaultConfig()
+	cfg.MaxAge = 0 // the records are as old as the capture
 	var err error
-	if s.queue, err = queue.Open(s.dir, queue.DefaultConfig()); err != nil {
+	if s.queue, err = queue.Open(s.dir, cfg); err != nil {
 		s.t.Fatal(err)
 	}
 	var ctx context.Context
