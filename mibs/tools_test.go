@@ -46,7 +46,9 @@ func TestSnmptranslateSeesEveryNotification(t *testing.T) {
 			args = append(args, mibs.EventsModule+"::"+n.Name)
 			want = append(want, n.OID)
 		}
-		out, err := exec.Command(tool, args...).CombinedOutput()
+		cmd := exec.Command(tool, args...)
+		cmd.Env = append(os.Environ(), "SNMP_PERSISTENT_DIR="+t.TempDir())
+		out, err := cmd.Output() // at its first run it tells on stderr of directories that it makes
 		if err != nil {
 			t.Fatalf("snmptranslate: %v\n%s", err, out)
 		}
