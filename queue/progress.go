@@ -77,7 +77,7 @@ func (w *writer) deliver(name string, o *output, first, last uint64, runs []Run)
 		return err
 	}
 	w.names[name] = true
-	w.walFrames += int64(len(text) / pageSize)
+	w.logged += int64(len(text))
 	return w.exec("INSERT INTO deliveries VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET last=excluded.last, runs=excluded.runs",
 		name, int64(o.tailFirst), int64(last), string(text))
 }

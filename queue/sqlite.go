@@ -124,6 +124,10 @@ func (q *SQLite) do(ctx context.Context, req *request) error {
 	if enough && (!alone || !q.writeOwn()) {
 		q.poke()
 	}
+	if ctx.Done() == nil { // a plain receive costs half of a select
+		<-req.done
+		return req.err
+	}
 	select {
 	case <-req.done:
 		return req.err

@@ -238,7 +238,7 @@ func (w *writer) tidy() (more bool) {
 		w.note(err)
 		return false
 	}
-	if w.walFrames*pageSize >= w.cfg.walBytes()/2 {
+	if w.logged >= w.cfg.walBytes()/2 {
 		w.checkpoint()
 	}
 	return more
@@ -252,7 +252,7 @@ func (w *writer) vacuum() (more bool, err error) {
 		return false, err
 	}
 	w.trim.vacuuming = true
-	w.walFrames += 64 * 3
+	w.logged += 64 * 3 * pageSize
 	return true, w.inTransaction(func() error {
 		return sqlitex.Execute(w.conn, "PRAGMA incremental_vacuum(64)", nil)
 	})
@@ -269,14 +269,14 @@ func (w *writer) checkpoint() {
 		w.conn.SetBusyTimeout(5 * time.Second)
 		w.q.Reader.gate.Unlock()
 		if err == nil && busy == 0 {
-			w.walFrames = 0
+			w.logged = 0
 			return
 		}
 	}
 	if err != nil {
 		w.log.Debug("queue log not copied into the database yet", "err", err)
 	}
-	w.walFrames = w.cfg.walBytes() / pageSize * 3 / 4 // again soon, not at once
+	w.logged = w.cfg.walBytes() * 3 / 4 // again soon, not at once
 }
 
 func (w *writer) walCheckpoint(mode string) (busy, frames, done int64, err error) {

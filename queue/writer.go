@@ -17,7 +17,7 @@ const (
 	maxBatchBytes   = 4 << 20
 	maxTailRuns     = 64 // a row of deliveries is extended until it has so many runs
 	tick            = time.Second
-	gatherFor       = 500 * time.Microsecond // how long a transaction is put off for others to join
+	gatherFor       = time.Millisecond // how long a transaction is put off for others to join
 )
 
 // writer owns the only connection that writes. Its methods are called by whoever has the turn (SQLite.turn), and before
@@ -40,7 +40,7 @@ type writer struct {
 	batch      []*request
 
 	trim      trimmer
-	walFrames int64 // upper estimate since the log started over
+	logged    int64 // octets written to the log since it started over, about
 	failing   streak
 	repaired  time.Time // last salvage
 	freshRead bool      // cursors could not be salvaged: a new output starts at the oldest record
@@ -90,7 +90,7 @@ func (w *writer) open() error {
 	if err := growWAL(filepath.Join(w.q.dir, walFile), w.cfg.walBytes()*3/2); err != nil {
 		w.log.Warn("queue log not written ahead, appending is slower", "err", err)
 	}
-	w.walFrames = w.cfg.walBytes()/pageSize - 1 // unknown: the first idle moment finds out
+	w.logged = w.cfg.walBytes() - 1 // unknown: the first idle moment finds out
 	return nil
 }
 
@@ -215,7 +215,7 @@ func (w *writer) round() (n int, closing bool) {
 }
 
 func (w *writer) checkpointDue() bool {
-	return w.conn != nil && w.walFrames*pageSize >= w.cfg.walBytes()
+	return w.conn != nil && w.logged >= w.cfg.walBytes()
 }
 
 // write commits the batch, repairing the file once when it is malformed.
@@ -277,6 +277,7 @@ func (w *writer) note(err error) {
 func (w *writer) transact(batch []*request) error {
 	err := w.inTransaction(func() error {
 		records := 0
+		w.logged += 4 * pageSize // the first page, the map of pages, an inner page and one that is not full
 		for _, req := range batch {
 			var err error
 			switch {
@@ -348,7 +349,7 @@ func run(st *sqlite.Stmt) error {
 }
 
 func (w *writer) exec(sql string, args ...any) error {
-	w.walFrames += 2
+	w.logged += 2 * pageSize
 	return sqlitex.Execute(w.conn, sql, &sqlitex.ExecOptions{Args: args})
 }
 
@@ -377,6 +378,6 @@ func (w *writer) append(recs []*Record) error {
 		size += len(rec.Body) + 64
 	}
 	w.trim.appended += int64(size)
-	w.walFrames += 1 + int64(size)/2048
+	w.logged += int64(size)
 	return nil
 }
