@@ -49,8 +49,11 @@ type key struct{ a, b uint64 }
 
 var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
-// path is the way that an event came.
-type path struct{ input, via string }
+// path is the way that an event came. What an input had before the start came by one that is not known any more.
+type path struct {
+	input, via string
+	before     bool
+}
 
 // entry is an event. Its lock is held while it is being stored, so that the same one by another path waits for the
 // outcome.
@@ -58,6 +61,7 @@ type entry struct {
 	mu     sync.Mutex // guards what follows
 	stored uint32     // how many of it are stored
 	counts []count    // of each path that had it
+	room   [1]count   // for counts: nearly all events come by one path
 }
 
 type count struct {
@@ -125,12 +129,13 @@ func (f *Filter) find(r *inputs.Received) (e *entry, before, id uint16) {
 	if d := now.Sub(f.since); len(f.young) >= f.max || d >= Window || d < 0 {
 		f.old, f.young, f.since = f.young, make(map[key]*entry), now
 	}
-	before = f.path(path{input: r.Input})
-	id = f.path(path{r.Input, "@" + r.Via})
+	before = f.path(path{input: r.Input, before: true})
+	id = f.path(path{input: r.Input, via: r.Via})
 	e = f.young[k]
 	if e == nil {
 		if e = f.old[k]; e == nil {
 			e = &entry{}
+			e.counts = e.room[:0]
 		}
 		f.young[k] = e
 	}
