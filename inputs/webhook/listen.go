@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -141,7 +142,7 @@ func (g *gate) admit(c net.Conn) net.Conn {
 	}
 	g.mu.Unlock()
 	if fits {
-		return &gatedConn{Conn: c, leave: sync.OnceFunc(func() { g.leave(source) })}
+		return &gatedConn{Conn: c, remote: sender{tcp, source.String()}, leave: sync.OnceFunc(func() { g.leave(source) })}
 	}
 	g.in.Counters.Disconnected.Add(1)
 	g.in.complain("webhook closed a connection: the sender has too many", source.String(), nil)
@@ -158,10 +159,94 @@ func (g *gate) leave(source netip.Addr) {
 	<-g.free
 }
 
-// gatedConn tells the gate when it is closed.
+// gatedConn tells the gate when it is closed. Only its Close may be called beside its other methods.
+//
+// The server puts deadlines off with each request and each answer, and every move of a timer of the runtime costs some
+// tenths of a microsecond. So a later deadline is set only when the earlier one has passed.
 type gatedConn struct {
 	net.Conn
-	leave func()
+	remote        sender
+	leave         func()
+	reads, writes deadline
+}
+
+// sender is the address of a connection and, as each event carries it, its IP address as text without a zone.
+type sender struct {
+	net.Addr
+	ip string
+}
+
+// deadline is when reads or writes are to end, and when the connection ends them.
+type deadline struct{ want, set time.Time }
+
+// put notes the deadline t and tells whether the connection must have it at once.
+func (d *deadline) put(t time.Time) bool {
+	d.want = t
+	if !t.IsZero() && !d.set.IsZero() && !t.Before(d.set) {
+		return false
+	}
+	d.set = t
+	return true
+}
+
+// early tells whether err came of a deadline that was put off meanwhile; the connection must have the new one then.
+func (d *deadline) early(err error) bool {
+	if err == nil || d.want.Equal(d.set) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	d.set = d.want
+	return true
+}
+
+// RemoteAddr returns a sender for TCP.
+func (c *gatedConn) RemoteAddr() net.Addr {
+	if c.remote.Addr == nil {
+		return c.Conn.RemoteAddr()
+	}
+	return &c.remote
+}
+
+func (c *gatedConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+func (c *gatedConn) SetReadDeadline(t time.Time) error {
+	if !c.reads.put(t) {
+		return nil
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *gatedConn) SetWriteDeadline(t time.Time) error {
+	if !c.writes.put(t) {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func (c *gatedConn) Read(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if n > 0 || !c.reads.early(err) {
+			return n, err
+		}
+		if err := c.Conn.SetReadDeadline(c.reads.set); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (c *gatedConn) Write(p []byte) (done int, err error) {
+	for {
+		n, err := c.Conn.Write(p[done:])
+		done += n
+		if !c.writes.early(err) {
+			return done, err
+		}
+		if err := c.Conn.SetWriteDeadline(c.writes.set); err != nil {
+			return done, err
+		}
+	}
 }
 
 // Close closes the connection and frees its place.

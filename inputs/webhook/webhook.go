@@ -126,6 +126,9 @@ type connections struct {
 }
 
 func (c *connections) state(conn net.Conn, s fasthttp.ConnState) {
+	if s != fasthttp.StateNew && s != fasthttp.StateClosed {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch s {
@@ -230,7 +233,8 @@ func (in *Input) store(x *fasthttp.RequestCtx, remote, node string, body []byte)
 		return false
 	}
 	// The URL as it was registered: glustereventsd posts each event to each of those.
-	via := string(x.Host()) + string(x.RequestURI())
+	var room [128]byte
+	via := string(append(append(room[:0], x.Request.Header.Host()...), x.RequestURI()...))
 	if err := in.accept(context.Background(), inputs.Received{Time: in.now().UTC(), Input: Name, Remote: remote, Via: via,
 		Node: node, Body: bytes.Clone(body)}); err != nil {
 		in.Counters.Failed.Add(1)
@@ -286,6 +290,9 @@ func refuse(x *fasthttp.RequestCtx, status int, body *bodyError) {
 
 // remoteIP is the address without its port and without the zone of a link-local one; empty for a unix socket.
 func remoteIP(addr net.Addr) string {
+	if a, ok := addr.(*sender); ok {
+		return a.ip
+	}
 	if a, ok := addr.(*net.TCPAddr); ok {
 		return a.AddrPort().Addr().Unmap().WithZone("").String()
 	}
