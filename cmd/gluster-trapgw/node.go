@@ -12,6 +12,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventslog"
 	"github.com/gluster-trapgw/gluster-trapgw/mibs"
 	"github.com/gluster-trapgw/gluster-trapgw/queue"
+	"github.com/gluster-trapgw/gluster-trapgw/translate"
 )
 
 // nodeInputs are the inputs of a gateway that runs on a Gluster node, and the filter that all inputs go through: an
@@ -65,7 +66,7 @@ func eventNames(m *mibs.MIB) []string {
 func (n *nodeInputs) remember(ctx context.Context, q *queue.SQLite) {
 	lately := queue.Query{From: n.since.Add(-dedupe.Window), Newest: true, Limit: dedupe.MaxEvents / 2}
 	err := q.History(ctx, lately, func(e queue.Item) error {
-		if !e.Damaged {
+		if !e.Damaged && e.Input != translate.OwnInput {
 			n.filter.Stored(e.Input, e.Body, e.Input == eventslog.Name)
 		}
 		return nil

@@ -7,6 +7,8 @@
 // Bodies are compared octet by octet: glustereventsd posts the same octets to every webhook, and the other inputs write
 // them the same way.
 //
+// As long as all events come by one path there is nothing to compare: they are only noted, which costs a fraction.
+//
 // What it remembers is bounded in time and number. What was forgotten is stored again; nothing is lost by it.
 package dedupe
 
@@ -37,7 +39,15 @@ type Filter struct {
 	now  func() time.Time
 	max  int // events in one generation
 
+	// compares is set, for good, by the first event of another path than only. Who stores an event of only before that
+	// holds begin for reading, so that all of those are in noted when it is held for writing.
+	begin    sync.RWMutex // guards compares and only; locked before mu
+	compares bool
+	only     path
+
 	mu    sync.Mutex // guards what follows
+	noted []key      // of the events of only, a ring of max
+	at    int        // where the next goes in a full ring
 	young map[key]*entry
 	old   map[key]*entry
 	since time.Time // when young began
@@ -80,6 +90,9 @@ func newFilter(next inputs.Accept, now func() time.Time, most int) *Filter {
 
 // Accept stores the event unless it is stored already. It is an inputs.Accept.
 func (f *Filter) Accept(ctx context.Context, r inputs.Received) error {
+	if alone, err := f.alone(ctx, &r); alone {
+		return err
+	}
 	e, before, id := f.find(&r)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -97,9 +110,82 @@ func (f *Filter) Accept(ctx context.Context, r inputs.Received) error {
 	return nil
 }
 
+// alone stores the event if all others came by the same path, and tells whether that is so.
+func (f *Filter) alone(ctx context.Context, r *inputs.Received) (bool, error) {
+	way := path{input: r.Input, via: r.Via}
+	f.begin.RLock()
+	if !f.compares && f.only == way {
+		defer f.begin.RUnlock()
+		err := f.next(ctx, *r)
+		if err == nil {
+			f.note(keyOf(r.Body))
+		}
+		return true, err
+	}
+	compares := f.compares
+	f.begin.RUnlock()
+	if compares {
+		return false, nil
+	}
+	f.meet(way)
+	return f.alone(ctx, r)
+}
+
+// meet makes known that there are events of a path.
+func (f *Filter) meet(p path) {
+	f.begin.Lock()
+	defer f.begin.Unlock()
+	earlier := path{input: p.input, before: true}
+	switch {
+	case f.only == (path{}), f.only == earlier:
+		f.only = p
+	case f.only == p, p == earlier && p.input == f.only.input:
+	default:
+		f.compare()
+	}
+}
+
+// note remembers an event of the only path.
+func (f *Filter) note(k key) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.noted) < f.max {
+		f.noted = append(f.noted, k)
+		return
+	}
+	f.noted[f.at] = k
+	f.at = (f.at + 1) % f.max
+}
+
+// expect makes known that events will come again.
+func (f *Filter) expect() {
+	f.begin.Lock()
+	defer f.begin.Unlock()
+	f.compare()
+}
+
+// compare begins to compare events: those that were noted become known. begin must be held for writing.
+func (f *Filter) compare() {
+	f.compares = true
+	f.mu.Lock()
+	noted := f.noted
+	f.noted = nil
+	f.mu.Unlock()
+	for i := range noted {
+		e, before, id := f.entry(noted[(f.at+i)%len(noted)], f.only)
+		c := e.count(id, before)
+		c.n++
+		e.stored = c.n
+	}
+}
+
 // Stored tells the filter of an event that was stored before the program started. An input that will offer again what
 // it had offered before says so with again.
 func (f *Filter) Stored(input string, body []byte, again bool) {
+	f.meet(path{input: input, before: true})
+	if again {
+		f.expect()
+	}
 	// Which of the input's paths it was is not known: all of them take it as theirs.
 	e, before, _ := f.find(&inputs.Received{Input: input, Body: body})
 	e.mu.Lock()
@@ -112,6 +198,7 @@ func (f *Filter) Stored(input string, body []byte, again bool) {
 
 // Had tells the filter that an event came by a path earlier and is done with.
 func (f *Filter) Had(r inputs.Received) {
+	f.expect()
 	e, before, id := f.find(&r)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -122,15 +209,22 @@ func (f *Filter) Had(r inputs.Received) {
 
 // find returns the entry of an event, the number of its path, and that of the input's unknown path before the start.
 func (f *Filter) find(r *inputs.Received) (e *entry, before, id uint16) {
-	k := key{maphash.Bytes(seeds[0], r.Body), maphash.Bytes(seeds[1], r.Body)}
+	return f.entry(keyOf(r.Body), path{input: r.Input, via: r.Via})
+}
+
+func keyOf(body []byte) key {
+	return key{maphash.Bytes(seeds[0], body), maphash.Bytes(seeds[1], body)}
+}
+
+func (f *Filter) entry(k key, p path) (e *entry, before, id uint16) {
 	now := f.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if d := now.Sub(f.since); len(f.young) >= f.max || d >= Window || d < 0 {
 		f.old, f.young, f.since = f.young, make(map[key]*entry), now
 	}
-	before = f.path(path{input: r.Input, before: true})
-	id = f.path(path{input: r.Input, via: r.Via})
+	before = f.path(path{input: p.input, before: true})
+	id = f.path(p)
 	e = f.young[k]
 	if e == nil {
 		if e = f.old[k]; e == nil {

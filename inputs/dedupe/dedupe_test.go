@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,16 +161,69 @@ func TestFilterForgets(t *testing.T) {
 	}
 }
 
-func BenchmarkAccept(b *testing.B) {
-	f := New(func(context.Context, inputs.Received) error { return nil })
-	body := make([]byte, 300)
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		i++
-		body[0], body[1], body[2] = byte(i), byte(i>>8), byte(i>>16)
-		if err := f.Accept(b.Context(), inputs.Received{Input: "webhook", Via: "gw:9000/listen", Body: body}); err != nil {
-			b.Fatal(err)
+// What came by one path is known when another one begins, as far back as events are remembered, and what is being stored
+// by then is waited for.
+func TestFilterBeginsToCompare(t *testing.T) {
+	t.Parallel()
+	const remembered = 100
+	var stored atomic.Int64
+	f := newFilter(func(_ context.Context, r inputs.Received) error {
+		stored.Add(1)
+		return nil
+	}, time.Now, remembered)
+	accept := func(via string, i int) {
+		if err := f.Accept(t.Context(), inputs.Received{Input: "w", Via: via, Body: fmt.Append(nil, i)}); err != nil {
+			t.Error(err)
 		}
+	}
+	for i := range 3*remembered + 7 {
+		accept("1", i)
+	}
+	if n := len(f.young) + len(f.old); n != 0 {
+		t.Errorf("%d events of the only path are looked up", n)
+	}
+	for i := 2*remembered + 7; i < 3*remembered+7; i++ {
+		accept("2", i)
+	}
+	if got := stored.Load(); got != 3*remembered+7 || f.Duplicates.Load() != remembered {
+		t.Errorf("stored %d events and %d duplicates, want %d and %d", got, f.Duplicates.Load(), 3*remembered+7, remembered)
+	}
+
+	f = newFilter(f.next, time.Now, 10*remembered)
+	stored.Store(0)
+	var wg sync.WaitGroup
+	for _, via := range []string{"1", "2", "3"} {
+		for from := range 4 {
+			wg.Go(func() {
+				for i := from; i < 5*remembered; i += 4 {
+					accept(via, i)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if got := stored.Load(); got != 5*remembered {
+		t.Errorf("stored %d events that came by three paths, want %d", got, 5*remembered)
+	}
+}
+
+func BenchmarkAccept(b *testing.B) {
+	for _, paths := range []string{"one path", "two paths"} {
+		b.Run(paths, func(b *testing.B) {
+			f := New(func(context.Context, inputs.Received) error { return nil })
+			if paths == "two paths" {
+				f.expect()
+			}
+			body := make([]byte, 300)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				i++
+				body[0], body[1], body[2] = byte(i), byte(i>>8), byte(i>>16)
+				if err := f.Accept(b.Context(), inputs.Received{Input: "webhook", Via: "gw:9000/listen", Body: body}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
