@@ -21,6 +21,7 @@ type alarm struct {
 	begun int64  // its event time
 	at    int64  // when something happens to it by itself; 0 is never
 	slot  int    // its place on the agenda when at is not 0
+	more  bool   // its parts are not only those that the report tells: they are saved
 	taken bool   // while the ended ones are collected
 	gone  bool
 }
@@ -99,6 +100,13 @@ func nanos(t time.Time) int64 {
 		return lastNanos
 	}
 	return t.UnixNano()
+}
+
+// notification makes the raise again, with what later reports told.
+func (a *alarm) notification(tr *translate.Translator) *translate.Notification {
+	n := a.report.notification(tr)
+	a.Fill(n)
+	return n
 }
 
 // notification makes the raise again.

@@ -18,12 +18,18 @@ type model struct {
 	raised []translate.Alarm
 }
 
-func (m *model) apply(n *translate.Notification) {
+func (m *model) apply(n *translate.Notification, sends bool) {
 	ends := m.tr.Ends(n)
 	m.raised = slices.DeleteFunc(m.raised, func(a translate.Alarm) bool {
 		return slices.ContainsFunc(ends, func(e translate.Match) bool { return e.Covers(&a) })
 	})
-	if a, ok := m.tr.Alarm(n); ok && !slices.ContainsFunc(m.raised, func(b translate.Alarm) bool { return a.Key == b.Key }) {
+	a, ok := m.tr.Alarm(n)
+	if !ok {
+		return
+	}
+	if i := slices.IndexFunc(m.raised, func(b translate.Alarm) bool { return a.Key == b.Key }); i >= 0 {
+		m.raised[i].Learn(n)
+	} else if sends {
 		m.raised = append(m.raised, a)
 	}
 }
@@ -166,7 +172,7 @@ func TestRandom(t *testing.T) {
 			ev.Seq, ev.Received, ev.Input = uint64(i+1), now, from
 			n := tr.Translate(&ev)
 			in := input{n: n, want: mood.want(r, n), now: now}
-			m.apply(in.n)
+			m.apply(in.n, in.want.Sends)
 			for {
 				steps := in.apply(table)
 				done := len(steps)
@@ -196,7 +202,7 @@ func TestRandom(t *testing.T) {
 			}
 			ev.Seq, ev.Received = uint64(1000+i), now
 			n := tr.Translate(&ev)
-			m.apply(n)
+			m.apply(n, true)
 			for _, s := range table.Apply(nil, n, Want{Sends: true}) {
 				if s.Notification != nil {
 					e.hear(s.Notification)

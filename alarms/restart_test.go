@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -289,7 +290,7 @@ func TestRowRoundTrip(t *testing.T) {
 		want := Row{Key: n.AlarmKey, Version: 1, Class: "quota", Event: n.Event, Severity: "warning", Text: n.Text, Count: 1,
 			Begun: n.Time, Last: ev.Received, Held: true, Why: "hold", Due: row.Due, Seq: 7, ReportSeq: 7, Received: ev.Received,
 			Remote: "192.0.2.1", Body: n.Raw}
-		if row != want || row.Due == nil || !row.Due.Equal(due) {
+		if !reflect.DeepEqual(row, want) || row.Due == nil || !row.Due.Equal(due) {
 			t.Errorf("got  %+v\nwant %+v", row, want)
 		}
 	}

@@ -3,6 +3,7 @@ package alarms
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -23,7 +24,8 @@ type Change struct {
 	seq    uint64
 	begun  int64
 	gone   bool
-	row    row // when it is not that of an alarm
+	parts  []translate.Field // what the alarm knows, when that is more than the report tells
+	row    row               // when it is not that of an alarm
 }
 
 // row is one that belongs to no single alarm.
@@ -33,7 +35,11 @@ type row interface {
 }
 
 func (a *alarm) change() Change {
-	return Change{report: a.report, status: a.status, class: a.Class, seq: a.seq, begun: a.begun, gone: a.gone}
+	c := Change{report: a.report, status: a.status, class: a.Class, seq: a.seq, begun: a.begun, gone: a.gone}
+	if a.more {
+		c.parts = a.Parts
+	}
+	return c
 }
 
 // Key is the key of the row.
@@ -104,6 +110,15 @@ func (c *Change) Value() []byte {
 	if r.own {
 		b = append(b, `,"own":true`...)
 	}
+	if len(c.parts) > 0 {
+		b = append(b, `,"parts":`...)
+		open := len(b)
+		for _, p := range c.parts {
+			b = appendText(b, p.Key, p.Value)
+		}
+		b[open] = '{' // in place of a comma
+		b = append(b, '}')
+	}
 	b = appendText(b, "body", r.raw)
 	return append(b, '}')
 }
@@ -166,6 +181,8 @@ type Row struct {
 	Remote    string     `json:"remote,omitempty"`
 	Own       bool       `json:"own,omitempty"`
 	Body      string     `json:"body"`
+
+	Parts map[string]string `json:"parts,omitempty"` // of its identity and beside it, when later reports told more than Body
 }
 
 // ParseRow reads a row; ok tells whether the key is that of an alarm at all.
@@ -220,6 +237,11 @@ func (t *Table) Restore(key string, value []byte) error {
 		a.next = nanosOf(row.Next)
 	}
 	a.identify(t.tr, n)
+	for _, key := range slices.Sorted(maps.Keys(row.Parts)) {
+		if a.more = true; a.part(key) == "" {
+			a.Parts = append(a.Parts, translate.Field{Key: key, Value: row.Parts[key]})
+		}
+	}
 	if a.Class == "" || t.active[a.Class][a.Key] != nil {
 		// Another configuration or catalogue: two have become one, or it is no alarm any more. It still ends by its
 		// volume, brick or age.

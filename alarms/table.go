@@ -138,6 +138,9 @@ func (t *Table) Apply(steps []Step, n *translate.Notification, w Want) []Step {
 // raise begins the alarm of n, or takes n for one more report of it.
 func (t *Table) raise(own Step, n *translate.Notification, w *Want, now time.Time) Step {
 	a := t.active[n.AlarmClass][n.AlarmKey]
+	if a != nil {
+		own.Changes = t.learn(a, n, now, own.Changes)
+	}
 	if !w.Sends {
 		own.Verdict = Unwanted
 		if a != nil { // still there, and so not older
@@ -172,6 +175,7 @@ func (t *Table) raise(own Step, n *translate.Notification, w *Want, now time.Tim
 	falls := n.Severity.Rank() < a.severity.Rank() && levels[a.Class]
 	if rises || falls {
 		a.report, a.severity = newReport(a.report.key, n), n.Severity
+		a.more = true // the report before may have told what this one does not
 	}
 	switch {
 	case a.held != heard:
@@ -179,6 +183,7 @@ func (t *Table) raise(own Step, n *translate.Notification, w *Want, now time.Tim
 		if own.Verdict, own.Changes = t.admit(a, n, false, now, own.Changes); own.Verdict == Heard {
 			r := *n
 			r.AlarmKey, r.Count = a.report.key, a.count
+			a.Fill(&r)
 			own.Notification = &r
 		}
 	case rises || falls:
@@ -188,6 +193,24 @@ func (t *Table) raise(own Step, n *translate.Notification, w *Want, now time.Tim
 	}
 	own.Changes = append(own.Changes, a.change())
 	return own
+}
+
+// learn takes over what one more report of the alarm tells beside its identity: POSIX_* do not know the volume of a
+// brick, BRICK_* do, and by the volume the alarm may end. What the alarm explains may be another thing then.
+func (t *Table) learn(a *alarm, n *translate.Notification, now time.Time, changes []Change) []Change {
+	known := a.Alarm
+	if !a.Learn(n) {
+		return changes
+	}
+	a.more = true
+	if !a.explains {
+		return changes
+	}
+	told := a.Alarm
+	a.Alarm = known
+	t.off(a, time.Time{}, nil)
+	a.Alarm = told
+	return t.on(a, now, changes)
 }
 
 // clear ends the alarms that n ends. When n says no more than that, the last of the clears is the record's own.

@@ -142,6 +142,7 @@ func (t *Table) worse(own Step, a *alarm, n *translate.Notification, now time.Ti
 	}
 	u := *n
 	u.State, u.AlarmKey, u.Count, u.Active = translate.Update, a.report.key, a.count, a.activeAt(n.Time)
+	a.Fill(&u)
 	own.Notification = &u
 	a.due, a.silence = 0, ""
 	a.rest(now)

@@ -57,6 +57,34 @@ func (t *Translator) Alarm(n *Notification) (Alarm, bool) {
 	return a, true
 }
 
+// Learn adds the parts beside the identity that another report of the alarm tells and the reports before did not, and
+// returns whether there were any. A slice of the parts that somebody holds stays as it is.
+func (a *Alarm) Learn(n *Notification) bool {
+	had := len(a.Parts)
+	for _, p := range further {
+		if v := n.part(p); v != "" && !slices.ContainsFunc(a.Parts, func(f Field) bool { return f.Key == p }) {
+			a.Parts = append(slices.Clip(a.Parts), Field{p, v})
+		}
+	}
+	return len(a.Parts) > had
+}
+
+// Fill gives a notification about the alarm what the alarm knows and the event of the notification did not tell.
+func (a *Alarm) Fill(n *Notification) {
+	for _, p := range a.Parts {
+		switch {
+		case p.Key == "volume" && n.Volume == "":
+			n.Volume = p.Value
+		case p.Key == "subvol" && n.Subvol == "":
+			n.Subvol = p.Value
+		case p.Key == "peername" && n.Peer == "":
+			n.Peer = p.Value
+		case p.Key == "peer" && n.PeerID == "" && isUUID(p.Value):
+			n.PeerID = p.Value
+		}
+	}
+}
+
 // Ends returns the alarms that a notification ends: for a clear first the one of its AlarmKey, then further classes,
 // then what depended on a volume, brick or peer that is gone. A raise may end alarms too; they end before it begins.
 func (t *Translator) Ends(n *Notification) []Match {
