@@ -59,10 +59,15 @@ func TestText(t *testing.T) {
 	for text, want := range map[string]string{
 		`{{.Text}}: {{upper .Message.error}}{{.Message.none}}`: "Brick is down: A",
 		`{{.Volume}} {{.Brick}} on {{.Node}} is {{.Severity}}`: "prod-web gfs2:/bricks/b1 on gfs1 is critical",
-		"a\nb\t":                   "a b",
-		`{{slice .Text 100}}`:      "", // refused at load
-		`{{range 2000}}x{{end}}`:   strings.Repeat("x", 1024),
-		`ü{{printf "%1022s" "ü"}}`: "ü" + strings.Repeat(" ", 1021),
+		"a\nb\t":              "a b",
+		`{{slice .Text 100}}`: "", // refused at load
+		`{{range .Message}}{{.}}{{else}}none{{end}}`:                   "a",
+		`{{$m := 1}}{{range $k, $v := $.Message}}{{$k}}={{$v}}{{end}}`: "error=a",
+		`{{printf "%2000s" "x"}}`:                                      "x",
+		`{{printf "x%5000s" "y"}}z`:                                    "x",
+		`ü{{printf "%1022s" "ü"}}`:                                     "ü" + strings.Repeat(" ", 1021),
+		// More than a text may have, and then something that would fail.
+		`{{range .Message}}{{printf "x%5000s" "y"}}{{slice . 100}}{{end}}`: "x",
 	} {
 		p, err := Load("p.yaml", []byte("rules:\n- {name: a, text: '"+text+"'}\n"), nil)
 		if want == "" {

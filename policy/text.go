@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"errors"
 	"strings"
 	"text/template"
+	"text/template/parse"
 	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/translate"
@@ -46,6 +48,9 @@ func parseText(text string) (*template.Template, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := bounded(t.Root, false); err != nil {
+		return nil, err
+	}
 	full := &translate.Notification{Event: "X", Group: "x", Severity: translate.Major, State: translate.Raise, Cluster: "x", NodeID: "x",
 		NodeName: "x", Volume: "x", Brick: "x:/x", Peer: "x", PeerID: "x", Subvol: "x", AlarmClass: "x", AlarmKey: "x", Text: "x", Time: time.Unix(1, 0)}
 	for _, n := range []*translate.Notification{full, {}} {
@@ -56,10 +61,50 @@ func parseText(text string) (*template.Template, error) {
 	return t, nil
 }
 
+// bounded refuses what could keep a template busy for ever, at load or with an event: a range over a number or in another
+// range, and templates that call each other. A message is the only thing that has parts to go over.
+func bounded(n parse.Node, ranging bool) error {
+	var lists []*parse.ListNode
+	switch n := n.(type) {
+	case *parse.ListNode:
+		for _, sub := range n.Nodes {
+			if err := bounded(sub, ranging); err != nil {
+				return err
+			}
+		}
+	case *parse.TemplateNode:
+		return errors.New("template and block cannot be used here: write the text out")
+	case *parse.RangeNode:
+		over := ""
+		for _, c := range n.Pipe.Cmds {
+			over += c.String()
+		}
+		switch {
+		case over != ".Message" && over != "$.Message":
+			return errors.New("range can only go over .Message or $.Message")
+		case ranging:
+			return errors.New("range cannot be used in another range")
+		}
+		ranging, lists = true, []*parse.ListNode{n.List, n.ElseList}
+	case *parse.IfNode:
+		lists = []*parse.ListNode{n.List, n.ElseList}
+	case *parse.WithNode:
+		lists = []*parse.ListNode{n.List, n.ElseList}
+	}
+	for _, l := range lists {
+		if l != nil {
+			if err := bounded(l, ranging); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // render fills in the template. What comes out is one line, as all texts are.
 func render(t *template.Template, n *translate.Notification) (string, error) {
 	var b strings.Builder
-	if err := t.Execute(&limited{b: &b, left: 4 * maxText}, newTextData(n)); err != nil {
+	if err := t.Execute(&limited{b: &b, left: 4 * maxText}, newTextData(n)); err != nil && !errors.Is(err, errFull) {
 		return "", err
 	}
 	text := strings.TrimSpace(translate.Clean(b.String()))
@@ -72,7 +117,10 @@ func render(t *template.Template, n *translate.Notification) (string, error) {
 	return text, nil
 }
 
-// limited keeps the first octets and takes the others for written: a template can loop over long values.
+// errFull ends a template that has written enough: its text is cut there.
+var errFull = errors.New("the text is full")
+
+// limited keeps the first octets.
 type limited struct {
 	b    *strings.Builder
 	left int
@@ -82,6 +130,8 @@ type limited struct {
 func (l *limited) Write(p []byte) (int, error) {
 	n := min(len(p), l.left)
 	l.b.Write(p[:n])
-	l.left -= n
-	return len(p), nil
+	if l.left -= n; n < len(p) {
+		return n, errFull
+	}
+	return n, nil
 }
