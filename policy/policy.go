@@ -127,8 +127,9 @@ func (m *merger) add(r *rule) bool {
 		d.Rule = src.Rule
 	}
 	m.some, d.Line = true, src.Line
-	// A clear stays a clear whatever the rule says, else the receiver would keep the alarm for ever.
-	if src.Severity != 0 && !m.set && m.n.Severity != translate.Cleared {
+	// A clear stays a clear whatever the rule says, else the receiver would keep the alarm for ever. Not all are cleared:
+	// VOLUME_REBALANCE_COMPLETE is informational.
+	if src.Severity != 0 && !m.set && m.n.State != translate.Clear && m.n.Severity != translate.Cleared {
 		d.Severity, m.set = src.Severity, true
 	}
 	if d.text == nil {

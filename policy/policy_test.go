@@ -291,6 +291,34 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// endings are all events of the catalogue that end an alarm and begin none.
+func endings(t *testing.T) []*translate.Notification {
+	c, err := translate.LoadCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*translate.Notification
+	for _, e := range slices.Concat(c.Events, c.Own) {
+		if len(e.Clears) > 0 && e.Raises == "" {
+			all = append(all, &translate.Notification{Event: e.Event, Group: e.Group, Severity: e.Severity, State: translate.Clear, Volume: "prod-web"})
+		}
+	}
+	if len(all) < 30 {
+		t.Fatalf("only %d events end alarms", len(all))
+	}
+	return all
+}
+
+func TestClearKeepsItsSeverity(t *testing.T) {
+	t.Parallel()
+	p := rules(t, "{name: loud, severity: critical}")
+	for _, n := range endings(t) {
+		if d := p.Decide(n); d.Severity != n.Severity || d.Rule != "loud" {
+			t.Errorf("%s: got %+v, want severity %s", n.Event, d, n.Severity)
+		}
+	}
+}
+
 func TestSendToAll(t *testing.T) {
 	t.Parallel()
 	p := rules(t, `{name: keep, match: {volume: gv0}, send_to: ["*", noc]}`, `{name: drop, drop: true}`)
