@@ -438,6 +438,11 @@ func TestDefaultExamples(t *testing.T) {
 	if err != nil || p.Len() != 4 {
 		t.Fatalf("got %v rules, %v, want 4 rules of\n%s", p, err, b.String())
 	}
+	for _, n := range endings(t) {
+		if d := p.Decide(n); d.Rule != "production faults are over" && d.Rule != "client churn" {
+			t.Errorf("%s: got %+v, want it where the fault went", n.Event, d)
+		}
+	}
 	for i, m := 0, reflect.TypeFor[matchSource](); i < m.NumField(); i++ {
 		if key := m.Field(i).Tag.Get("yaml"); !strings.Contains(head, key+":") {
 			t.Errorf("matcher %s is not explained", key)
