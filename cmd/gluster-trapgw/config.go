@@ -137,11 +137,15 @@ func readConfig(file string, loadPolicy func(*config) (*policy.Policy, error)) (
 // complete validates what was decoded and loads what it points to.
 func (c *config) complete(doc *conffile.Doc, loadPolicy func(*config) (*policy.Policy, error)) error {
 	err := c.validate()
+	var perr error
+	c.policy, perr = loadPolicy(c)
+	// That the file cannot be read is a mistake of this file; those in it have their own places.
+	if at := (*conffile.PathError)(nil); errors.As(perr, &at) {
+		err, perr = errors.Join(err, at), nil
+	}
 	if doc != nil {
 		err = doc.Locate(err)
 	}
-	var perr error
-	c.policy, perr = loadPolicy(c)
 	return errors.Join(err, perr)
 }
 
@@ -151,7 +155,7 @@ func (c *config) loadPolicy() (*policy.Policy, error) {
 	}
 	data, err := os.ReadFile(c.policyPath())
 	if err != nil {
-		return nil, fmt.Errorf("read policy: %w", err)
+		return nil, conffile.At("policy_file", "%w", err)
 	}
 	return loadPolicy(c.policyPath(), data, c.outputNames())
 }
