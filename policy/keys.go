@@ -14,7 +14,7 @@ func Form() any { return &policyFile{} }
 func (policyFile) Keys() conffile.Keys {
 	return conffile.Keys{
 		"time_intervals": {Text: "intervals of time that rules name in during and outside"},
-		"rules":          {Text: "tried in order: the first that matches decides; an event that none matches goes to every output"},
+		"rules":          {Text: "tried in order: the first that matches decides; an event that none matches goes to every output", Required: true},
 	}
 }
 

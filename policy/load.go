@@ -33,6 +33,9 @@ func Load(file string, data []byte, outputs []string, opts ...Option) (*Policy, 
 		o(l)
 	}
 	p := &Policy{}
+	if f.Rules == nil { // a file that was cut off while it was written, too
+		l.add("rules", "missing: write `rules: []` to send everything everywhere")
+	}
 	l.intervals(f.Intervals)
 	for i := range f.Rules {
 		p.rules = append(p.rules, l.rule(fmt.Sprintf("rules[%d]", i), &f.Rules[i]))

@@ -113,14 +113,18 @@ func TestLoadWithoutOutputs(t *testing.T) {
 
 func TestLoadEmpty(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "# nothing\n", "rules: []\n", "rules:\n"} {
-		p, err := Load("p.yaml", []byte(text), testOutputs)
-		if err != nil {
-			t.Errorf("%q: %v", text, err)
-			continue
-		}
-		if d := p.Decide(brickDown()); !reflect.DeepEqual(d, Decision{Severity: translate.Critical}) || !d.Sends("noc") {
-			t.Errorf("%q: got %+v, want everything sent everywhere", text, d)
+	p, err := Load("p.yaml", []byte("rules: []\n"), testOutputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := p.Decide(brickDown()); !reflect.DeepEqual(d, Decision{Severity: translate.Critical}) || !d.Sends("noc") {
+		t.Errorf("got %+v, want everything sent everywhere", d)
+	}
+	// What was cut off while it was written must not take the place of a policy.
+	const want = "p.yaml:1: rules: missing: write `rules: []` to send everything everywhere"
+	for _, text := range []string{"", "# nothing\n", "---\n", "null\n", "{}\n", "rules:\n", "rules: ~\n", "time_intervals: []\n"} {
+		if p, err := Load("p.yaml", []byte(text), testOutputs); p != nil || err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
 }

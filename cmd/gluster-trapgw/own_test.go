@@ -359,6 +359,9 @@ func TestReload(t *testing.T) {
 	severity("critical")
 	write("rules:\n  - {name: quiet, match: {event: \"VOLUME_*\"}, severity: minor}\n")
 	severity("minor")
+	write("# cut off\n")
+	waitLog("rules: missing")
+	severity("minor")
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}

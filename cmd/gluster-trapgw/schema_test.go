@@ -252,6 +252,8 @@ func TestSchemasRefuse(t *testing.T) {
 		{"alarm class", "config", "alarms: {inhibit: [{source: bricks, target: quota}]}"},
 		{"inhibit without target", "config", "alarms: {inhibit: [{source: brick}]}"},
 		{"unknown key", "policy", "rule: []"},
+		{"policy without rules", "policy", "time_intervals: [{name: a, weekdays: sunday}]"},
+		{"rules without a value", "policy", "rules:"},
 		{"unknown matcher", "policy", "rules: [{name: a, drop: true, match: {events: X}}]"},
 		{"unknown action", "policy", "rules: [{name: a, send-to: noc}]"},
 		{"rule that is a text", "policy", "rules: [a]"},
