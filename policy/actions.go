@@ -73,36 +73,36 @@ const (
 	shortestRepeat = time.Minute
 )
 
-// actions compiles what a rule does beside dropping, sending and setting the severity. It returns the key of one such
-// action, empty when there is none.
-func (l *loader) actions(path string, src *ruleSource, r *rule) (key string) {
+// actions compiles what a rule does beside dropping, sending and setting the severity. It returns the keys of
+// those that the rule has.
+func (l *loader) actions(path string, src *ruleSource, r *rule) (keys []string) {
 	if l.given(path+".text", len(strings.TrimSpace(src.Text)), "write a template, or remove the key") {
 		t, err := parseText(src.Text)
 		if err != nil {
 			l.add(path+".text", "%s", textError(err))
 		}
-		r.decision.text, key = t, "text"
+		r.decision.text, keys = t, append(keys, "text")
 	}
 	if l.has(path + ".hold") {
-		key = "hold"
+		keys = append(keys, "hold")
 		if d := time.Duration(src.Hold); d < time.Second || d > longestHold {
 			l.add(path+".hold", "%s is out of range: 1s to 1h", src.Hold)
 		}
 		r.decision.Hold = time.Duration(src.Hold)
 	}
 	if l.has(path + ".repeat") {
-		key = "repeat"
+		keys = append(keys, "repeat")
 		if d := time.Duration(src.Repeat); d < shortestRepeat {
 			l.add(path+".repeat", "%s is too short: at least 1m", src.Repeat)
 		}
 		r.decision.Repeat = time.Duration(src.Repeat)
 	}
 	if l.has(path + ".throttle") {
-		key = "throttle"
+		keys = append(keys, "throttle")
 		r.decision.Throttle = l.throttle(path+".throttle", &src.Throttle)
 		r.decision.Throttle.Rule = src.Name
 	}
-	return key
+	return keys
 }
 
 func (l *loader) throttle(path string, src *throttleSource) *Throttle {

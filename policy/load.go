@@ -142,16 +142,21 @@ func (l *loader) rule(path string, src *ruleSource) *rule {
 	r.more = src.Continue
 	r.all = sends && r.decision.SendTo == nil
 	acts := l.actions(path, src, r)
-	switch {
-	case src.Drop && sends:
+	if src.Drop && sends {
 		l.add(path+".send_to", "the rule drops the event, so it cannot be sent: remove drop or send_to")
-	case src.Drop && sets:
+	}
+	if src.Drop && sets {
 		l.add(path+".severity", "the rule drops the event, so nobody sees the severity: remove drop or severity")
-	case src.Drop && acts != "":
-		l.add(path+"."+acts, "the rule drops the event, so nothing else can be done with it: remove drop or %s", acts)
-	case src.Drop && src.Continue:
+	}
+	if src.Drop {
+		for _, key := range acts {
+			l.add(path+"."+key, "the rule drops the event, so nothing else can be done with it: remove drop or %s", key)
+		}
+	}
+	if src.Drop && src.Continue {
 		l.add(path+".continue", "the rule drops the event, so no later rule can have a part: remove drop or continue")
-	case !src.Drop && !l.has(path+".send_to") && !l.has(path+".severity") && acts == "":
+	}
+	if !src.Drop && !l.has(path+".send_to") && !l.has(path+".severity") && len(acts) == 0 {
 		l.add(path, "the rule has no action: add drop: true, send_to:, severity:, text:, hold:, repeat: or throttle:")
 	}
 	return r
