@@ -119,7 +119,7 @@ func (l *loader) throttle(path string, src *throttleSource) *Throttle {
 	case t.Every < time.Second || t.Every > 24*time.Hour:
 		l.add(path+".every", "%s is out of range: 1s to 1d", src.Every)
 	}
-	if !l.has(path + ".by") {
+	if !l.given(path+".by", len(src.By), "name the fields to count by, or remove the key to count by event and volume") {
 		t.By = []string{"event", "volume"}
 	}
 	for i, name := range src.By {

@@ -183,6 +183,8 @@ func (l *loader) sendTo(path string, names []string) []string {
 		switch {
 		case name == "*":
 			all = true
+		case name == "":
+			l.add(l.item(path, i), `empty: name an output, or "*" for all; to send nowhere write drop: true`)
 		case l.outputs == nil || slices.Contains(l.outputs, name):
 		case len(l.outputs) == 0:
 			l.add(l.item(path, i), "%q is not an output: the configuration has none", name)

@@ -109,6 +109,9 @@ func TestLoadWithoutOutputs(t *testing.T) {
 	if _, err := Load("p.yaml", data, nil); err != nil {
 		t.Errorf("outputs not known: got %v, want nil", err)
 	}
+	if _, err := Load("p.yaml", []byte(`rules: [{name: a, send_to: ""}]`), nil); err == nil {
+		t.Error("outputs not known: a name is empty, got no mistake")
+	}
 }
 
 func TestLoadEmpty(t *testing.T) {
