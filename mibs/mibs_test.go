@@ -176,6 +176,32 @@ func TestRebase(t *testing.T) {
 	}
 }
 
+func TestRootWarnings(t *testing.T) {
+	const experiments, own = "the range of net-snmp for experiments is assigned to nobody and can collide: ", "set an arc of your own enterprise number"
+	const big = "the tools of net-snmp misread numbers above 2147483647, such as 2147483648: use a smaller one"
+	for root, want := range map[string]string{
+		"":                                  experiments + own,
+		DefaultRoot:                         experiments + own,
+		"." + DefaultRoot:                   experiments + own,
+		"1.3.6.1.4.1.8072.9999.9999":        experiments + own,
+		"1.3.6.1.4.1.8072.9999.9999.1":      experiments + own,
+		"1.3.6.1.4.1.08072.9999.9999.1":     experiments + own,
+		"1.3.6.1.4.1.8072.9999.1":           "enterprise number 8072 is that of net-snmp: " + own,
+		"1.3.6.1.4.1.8072":                  "enterprise number 8072 is that of net-snmp: " + own,
+		".1.3.6.1.4.1.2312.7":               "enterprise number 2312 is that of Red Hat: " + own,
+		"1.3.6.1.4.1.32473.1":               "enterprise number 32473 is for examples in documents (RFC 5612): " + own,
+		"1.3.6.1.4.1.0.1":                   "enterprise number 0 is reserved: " + own,
+		"1.3.6.1.4.1.64512.2147483648.1":    big,
+		"1.3.6.1.4.1.2312.2147483648":       "enterprise number 2312 is that of Red Hat: " + own + "\n" + big,
+		"1.3.6.1.4.1.64512.8072.2147483647": "",
+		"1.2.3":                             "",
+	} {
+		if got := strings.Join(RootWarnings(root), "\n"); got != want {
+			t.Errorf("%q: got %q, want %q", root, got, want)
+		}
+	}
+}
+
 func TestLoadRefusesRoots(t *testing.T) {
 	for name, root := range map[string]string{
 		"outside enterprises":  "1.3.6.1.2.1.5",

@@ -3,8 +3,10 @@ package mibs
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -40,6 +42,36 @@ func parseRoot(root string) ([]uint32, error) {
 		return nil, fmt.Errorf("OID root %q has %d numbers: more than %d leave no room for what lies below it", root, len(arcs), maxRoot)
 	}
 	return arcs, nil
+}
+
+// RootWarnings says what is wrong with a root that Load takes: it belongs to somebody else, or tools misread it.
+func RootWarnings(root string) []string {
+	arcs, err := parseRoot(root)
+	if err != nil {
+		return nil
+	}
+	const own = "set an arc of your own enterprise number"
+	var all []string
+	below := arcs[6:]
+	switch {
+	case len(below) > 2 && below[0] == 8072 && below[1] == 9999 && below[2] == 9999:
+		all = append(all, "the range of net-snmp for experiments is assigned to nobody and can collide: "+own)
+	case others[below[0]] != "":
+		all = append(all, fmt.Sprintf("enterprise number %d %s: %s", below[0], others[below[0]], own))
+	}
+	// See Export.
+	if i := slices.IndexFunc(below, func(a uint32) bool { return a > math.MaxInt32 }); i >= 0 {
+		all = append(all, fmt.Sprintf("the tools of net-snmp misread numbers above %d, such as %d: use a smaller one", math.MaxInt32, below[i]))
+	}
+	return all
+}
+
+// others are the enterprise numbers that are near at hand and nobody's to use here.
+var others = map[uint32]string{
+	0:     "is reserved",
+	2312:  "is that of Red Hat",
+	8072:  "is that of net-snmp",
+	32473: "is for examples in documents (RFC 5612)",
 }
 
 func dotted(arcs []uint32) string {

@@ -84,8 +84,10 @@ func (c *config) warnings() []string {
 	for _, w := range c.Admin.Warnings() {
 		all = append(all, "admin."+w)
 	}
-	if c.MIB.OIDRoot == mibs.DefaultRoot && len(c.Outputs) > 0 {
-		all = append(all, "mib.oid_root: the default root is for experiments and can collide: set an arc of your own enterprise number")
+	if len(c.Outputs) > 0 {
+		for _, w := range mibs.RootWarnings(c.MIB.OIDRoot) {
+			all = append(all, "mib.oid_root: "+w)
+		}
 	}
 	return all
 }
