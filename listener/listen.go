@@ -56,6 +56,26 @@ func Loopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
+// Overlap reports whether two addresses cannot both be bound: they are the same, or one is that port on all hosts. Port 0 is
+// a free one.
+func Overlap(a, b string) bool {
+	if strings.HasPrefix(a, "unix:") || strings.HasPrefix(b, "unix:") {
+		return a == b
+	}
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	return strings.EqualFold(hostA, hostB) || covers(hostA, hostB) || covers(hostB, hostA)
+}
+
+// covers reports whether to listen on host takes the other one as well: [::] takes IPv4 too.
+func covers(host, other string) bool {
+	addr, err := netip.ParseAddr(other)
+	return host == "" || host == "::" || host == "0.0.0.0" && (err != nil || addr.Unmap().Is4() || addr.IsUnspecified())
+}
+
 // Listen binds host:port or unix:/path. The socket file of a killed process is replaced; a new one is open to its owner
 // and group.
 func Listen(addr string) (net.Listener, error) {

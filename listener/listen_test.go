@@ -68,3 +68,33 @@ func TestLocal(t *testing.T) {
 		}
 	}
 }
+
+func TestOverlap(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"127.0.0.1:9000", "127.0.0.1:9000", true},
+		{"127.0.0.1:9000", "127.0.0.1:9001", false},
+		{"127.0.0.1:9000", "127.0.0.2:9000", false},
+		{"0.0.0.0:9000", "127.0.0.1:9000", true},
+		{":9000", "127.0.0.1:9000", true},
+		{"[::]:9000", "127.0.0.1:9000", true},
+		{"[::]:9000", "0.0.0.0:9000", true},
+		{"0.0.0.0:9000", "[::1]:9000", false},
+		{"0.0.0.0:9000", "localhost:9000", true},
+		{"[::1]:9000", "127.0.0.1:9000", false},
+		{"127.0.0.1:0", "127.0.0.1:0", false},
+		{"unix:/run/a", "unix:/run/a", true},
+		{"unix:/run/a", "unix:/run/b", false},
+		{"unix:/run/a", ":9000", false},
+		{"nonsense", "nonsense", false}, // a mistake of another kind
+	} {
+		if got := Overlap(c.a, c.b); got != c.want {
+			t.Errorf("Overlap(%q, %q) = %v, want %v", c.a, c.b, got, c.want)
+		}
+		if got := Overlap(c.b, c.a); got != c.want {
+			t.Errorf("Overlap(%q, %q) = %v, want %v", c.b, c.a, got, c.want)
+		}
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventsd"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/eventslog"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs/webhook"
+	"github.com/gluster-trapgw/gluster-trapgw/listener"
 	"github.com/gluster-trapgw/gluster-trapgw/mibs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/syslog"
@@ -195,6 +196,11 @@ func (c *config) validate() error {
 	add("cluster", c.Cluster.Validate())
 	add("alarms", c.Alarms.Validate())
 	add("admin", c.Admin.Validate())
+	for _, addr := range c.Webhook.Listen {
+		if c.Admin.On() && listener.Overlap(addr, c.Admin.Listen) {
+			add("admin", conffile.At("listen", "%q cannot be bound beside %q of webhook.listen: give each a port of its own", c.Admin.Listen, addr))
+		}
+	}
 	add("dbus", c.DBus.Validate())
 	add("heartbeat", c.Heartbeat.validate())
 	add("sources", c.Sources.validate())
