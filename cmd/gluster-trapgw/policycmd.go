@@ -99,7 +99,11 @@ func policyCheck(c *cli.Context) error {
 	var outputs []string // not known without a configuration
 	file := c.Args().First()
 	if c.String("config") != "" {
-		cfg, err := loadConfig(c.String("config"))
+		load := requireConfig
+		if file != "" {
+			load = requireAddresses // FILE may be what mends the policy that it names
+		}
+		cfg, err := load(c)
 		if err != nil {
 			return err
 		}

@@ -20,11 +20,16 @@ var policyFlag = &cli.StringFlag{Name: "policy", Usage: "use the policy in `FILE
 
 // policySite is what the commands need that try a policy: the configuration, or the defaults without one.
 func policySite(c *cli.Context) (*config, *resolver, error) {
-	cfg, err := loadConfig(c.String("config"))
+	file := c.String("policy")
+	load := func(c *cli.Context) (*config, error) { return loadConfig(c.String("config")) }
+	if file != "" && c.String("config") != "" {
+		load = requireAddresses // FILE may be what mends the policy that it names
+	}
+	cfg, err := load(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	if file := c.String("policy"); file != "" {
+	if file != "" {
 		if err := cfg.usePolicy(file); err != nil {
 			return nil, nil, err
 		}
