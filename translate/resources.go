@@ -20,6 +20,12 @@ func (n *Notification) label(name string) string {
 		return n.Host()
 	case "peer":
 		return n.Peer
+	case "file":
+		file := n.part(name)
+		if isUUID(file) {
+			return "gfid " + file
+		}
+		return file
 	default:
 		return n.part(name)
 	}

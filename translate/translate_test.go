@@ -292,3 +292,24 @@ func BenchmarkDecodeTranslate(b *testing.B) {
 		})
 	}
 }
+
+// Texts whose events come in several shapes, and without what is mostly there.
+func TestTexts(t *testing.T) {
+	tr := newTranslator(t, testCluster)
+	for _, c := range []struct{ body, want string }{
+		{`{"event":"AFR_SPLIT_BRAIN","message":{"file":"e4db8f6d-e1f8-450b-b53d-82a9fe0a44b1","subvol":"gv0-replicate-0","type":"data"}}`,
+			"Split-brain in replica set gv0-replicate-0 of volume gv0 on gfid e4db8f6d-e1f8-450b-b53d-82a9fe0a44b1 (data)"},
+		{`{"event":"AFR_SPLIT_BRAIN","message":{"gfid":"e4db8f6d-e1f8-450b-b53d-82a9fe0a44b1","subvol":"gv0-replicate-0"}}`,
+			"Split-brain in replica set gv0-replicate-0 of volume gv0 on gfid e4db8f6d-e1f8-450b-b53d-82a9fe0a44b1"},
+		{`{"event":"AFR_SPLIT_BRAIN","message":{"file":"<gfid:1>/f>","subvol":"gv0-replicate-0","type":"gfid"}}`,
+			"Split-brain in replica set gv0-replicate-0 of volume gv0 on <gfid:1>/f (gfid)"},
+	} {
+		ev, err := Decode([]byte(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := tr.Translate(&ev); n.Text != c.want {
+			t.Errorf("%s: got %q, want %q", c.body, n.Text, c.want)
+		}
+	}
+}
