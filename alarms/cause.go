@@ -62,7 +62,7 @@ func onPeer(a *alarm, n *translate.Notification) []string {
 	case "brick", "brick-stop", "georep-worker":
 		host, _, _ := strings.Cut(a.part("brick"), ":/")
 		return known(host, a.part("peer"))
-	case "svc", "quorum":
+	case "svc", "svc-reconfigure", "quorum":
 		return known(a.part("node"))
 	case "replica", "replica-quorum", "disperse":
 		if n != nil {

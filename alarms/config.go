@@ -110,7 +110,7 @@ func oneOf(path, kind, name string, known []string) error {
 var failures = []string{"add-brick", "brick-stop", "client-auth", "peer-rpc", "rebalance", "rebalance-status",
 	"remove-brick-start", "remove-brick-commit", "remove-brick-stop", "remove-brick-force", "schedule-add", "schedule-edit",
 	"schedule-delete", "scheduler-init", "scheduler-enable", "scheduler-disable", "snapshot-activate", "snapshot-deactivate",
-	"snapshot-restore", "snapshot-delete", "snapshot-clone", "snapshot-config"}
+	"snapshot-restore", "snapshot-delete", "snapshot-clone", "snapshot-config", "svc-reconfigure"}
 
 // ages returns for each class how long its alarms live without a new report; 0 is for ever.
 func (c *Config) ages(cat *translate.Catalogue) map[string]time.Duration {

@@ -163,7 +163,7 @@ func TestEnds(t *testing.T) {
 		{"rebalance done elsewhere", `{"event":"VOLUME_REBALANCE_COMPLETE","message":{"volume":"gv0"}` + node, ""},
 		{"peer detached", `{"event":"PEER_DETACH","message":{"host":"gfs2"}` + node,
 			"brick brick-stop compare-volume ganesha import-brick import-quota import-volume peer peer-reject peer-rpc peer-store " +
-				"peer-unknown quorum rebalance rebalance-status svc"},
+				"peer-unknown quorum rebalance rebalance-status svc svc-reconfigure"},
 		{"another peer detached", `{"event":"PEER_DETACH","message":{"host":"gfs3"}` + node, ""},
 		{"snapshot deleted", `{"event":"SNAPSHOT_DELETED","message":{"snapshot_name":"s1"}` + node,
 			"snapshot-activate snapshot-deactivate snapshot-delete snapshot-restore"},

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -20,6 +21,11 @@ func (n *Notification) label(name string) string {
 		return n.Host()
 	case "peer":
 		return n.Peer
+	case "scope":
+		if n.Volume == "" && n.field("name") == allVolumes {
+			return "the whole cluster"
+		}
+		return "volume " + cmp.Or(n.Volume, "?")
 	case "file":
 		file := n.part(name)
 		if isUUID(file) {
@@ -83,6 +89,9 @@ func (n *Notification) field(keys ...string) string {
 	return ""
 }
 
+// allVolumes is what commands have in place of a volume when they are about the cluster; no volume can be called so.
+const allVolumes = "all"
+
 // resources fills in what the event is about; local says that its brick is on the node that sent it.
 func (t *Translator) resources(n *Notification, local bool) {
 	if n.Group == "volume" || n.Group == "bitrot" || n.Group == unknownGroup && strings.HasPrefix(n.Event, "VOLUME_") {
@@ -90,6 +99,9 @@ func (t *Translator) resources(n *Notification, local bool) {
 	}
 	if n.Volume == "" {
 		n.Volume = n.field("volume", "Volume", "volume_name", "primary_volume", "master_volume", "primary", "master")
+	}
+	if n.Volume == allVolumes {
+		n.Volume = ""
 	}
 	n.Subvol = n.field("subvol")
 	if n.Volume == "" {
@@ -171,7 +183,9 @@ func (t *Translator) brick(n *Notification, local bool) {
 			host = n.Host()
 		}
 	}
-	n.Brick = host + ":" + path
+	if n.Brick = path; host != "" {
+		n.Brick = host + ":" + path
+	}
 }
 
 // brickName spells the host of a brick as configured.

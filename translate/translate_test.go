@@ -303,13 +303,35 @@ func TestTexts(t *testing.T) {
 			"Split-brain in replica set gv0-replicate-0 of volume gv0 on gfid e4db8f6d-e1f8-450b-b53d-82a9fe0a44b1"},
 		{`{"event":"AFR_SPLIT_BRAIN","message":{"file":"<gfid:1>/f>","subvol":"gv0-replicate-0","type":"gfid"}}`,
 			"Split-brain in replica set gv0-replicate-0 of volume gv0 on <gfid:1>/f (gfid)"},
+		{`{"event":"SVC_RECONFIGURE_FAILED","message":{"svc_name":""},"nodeid":"1a6111b8-4f13-4c02-9739-2c473e398b41"}`,
+			"Service on node gfs2 could not be reconfigured"},
+		{`{"event":"VOLUME_SET","message":{"name":"all","options":[["cluster.server-quorum-ratio","51%"]]}}`,
+			"Options of the whole cluster were set: cluster.server-quorum-ratio=51%"},
+		{`{"event":"VOLUME_RESET","message":{"name":"all","option":"cluster.max-op-version"}}`,
+			"Options of the whole cluster were reset: cluster.max-op-version"},
+		{`{"event":"VOLUME_RESET","message":{"name":"gv0","option":"all"}}`, "Options of volume gv0 were reset: all"},
+		{`{"event":"VOLUME_SET","message":{"scope":"x"}}`, "Options of volume ? were set"},
+		{`{"event":"POSIX_ALREADY_PART_OF_VOLUME","message":{"brick":"gfs1:/b","volume-id":"0011"}}`,
+			"Brick gfs1:/b is part of another volume already: volume-id 0011"},
+		{`{"event":"SNAPSHOT_SCHEDULER_SCHEDULE_ADDED","message":{"status":"Successfully added job nightly"}}`,
+			"A snapshot schedule was added: Successfully added job nightly"},
+		{`{"event":"SNAPSHOT_SCHEDULER_SCHEDULE_DELETED","message":{}}`, "A snapshot schedule was deleted"},
+		{`{"event":"PEER_REJECT","message":{"peer":"gfs9"},"nodeid":null}`, "Peer gfs9 was rejected"},
+		{`{"event":"COMPARE_FRIEND_VOLUME_FAILED","message":{"volume":"gv0"},"nodeid":null}`,
+			"The definition of volume gv0 differs from that of a peer"},
+		{`{"event":"BITROT_BAD_FILE","message":{"gfid":"g","path":"/d","brick":"/bricks/b"},"nodeid":null}`,
+			"File /d on brick /bricks/b is corrupted"},
 	} {
 		ev, err := Decode([]byte(c.body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := tr.Translate(&ev); n.Text != c.want {
+		n := tr.Translate(&ev)
+		if n.Text != c.want {
 			t.Errorf("%s: got %q, want %q", c.body, n.Text, c.want)
+		}
+		if n.Volume == "all" {
+			t.Errorf("%s: the volume is %q", c.body, n.Volume)
 		}
 	}
 }

@@ -66,6 +66,7 @@ my %class_group = (
   'scheduler-enable' => 'snap_scheduler',
   'scheduler-init' => 'snap_scheduler',
   'svc' => 'svc',
+  'svc-reconfigure' => 'svc',
   'compare-volume' => 'glusterd',
   'ganesha' => 'glusterd',
   'import-brick' => 'glusterd',
