@@ -132,8 +132,9 @@ func (t *Translator) peer(n *Notification, local bool) {
 		}
 		n.PeerID = strings.ToLower(n.field("uuid"))
 	}
-	if !hostAddr(n.Peer) {
-		n.Peer = hostOf(n.Peer)
+	// An IPv6 address and a port of four digits are an address as well: what a node has is the right reading.
+	if host := hostOf(n.Peer); !hostAddr(n.Peer) || n.Event == "PEER_REJECT" && t.nodes.uuid(n.Peer) == "" && t.nodes.uuid(host) != "" {
+		n.Peer = host
 	}
 	switch {
 	case n.PeerID != "":

@@ -335,3 +335,32 @@ func TestTexts(t *testing.T) {
 		}
 	}
 }
+
+// PEER_REJECT has address:port without brackets, and the port differs each time.
+func TestRejectedPeer(t *testing.T) {
+	tr := newTranslator(t, Cluster{ID: "q1", Nodes: map[string]Node{
+		"c6ad9be2-5ce9-46e0-9574-6917a91bcfb6": {Name: "gfs1", Address: "2001:db8::1"},
+		"1a6111b8-4f13-4c02-9739-2c473e398b41": {Name: "gfs2", Address: "2001:db8::2:1021"},
+	}})
+	for peer, want := range map[string]string{
+		"2001:db8::1:1021":   "gfs1",
+		"2001:db8::1:49141":  "gfs1",
+		"[2001:db8::1]:1021": "gfs1",
+		"2001:db8:0::1:1021": "gfs1",
+		"2001:db8::1":        "gfs1",
+		"2001:db8::2:1021":   "gfs2", // the whole is one, too
+		"2001:db8::9:1021":   "2001:db8::9:1021",
+		"192.0.2.11:1021":    "192.0.2.11",
+		"gfs2:1021":          "gfs2",
+	} {
+		n := translateBody(t, tr, `{"event":"PEER_REJECT","message":{"peer":"`+peer+`"}}`)
+		if n.Peer != want || n.AlarmKey != "peer-reject//"+want {
+			t.Errorf("%s: got peer %s, key %s, want %s", peer, n.Peer, n.AlarmKey, want)
+		}
+	}
+	// Elsewhere there is no port.
+	n := translateBody(t, tr, `{"event":"BRICK_DISCONNECTED","message":{"peer":"2001:db8::1:1021","volume":"gv0","brick":"/b"}}`)
+	if n.Peer != "2001:db8::1:1021" {
+		t.Errorf("got peer %s of a brick", n.Peer)
+	}
+}
