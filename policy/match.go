@@ -42,6 +42,8 @@ func (l *loader) match(path string, src *matchSource, r *rule) {
 			l.knownGroups(sub, m.patterns)
 		case byNode, byPeer:
 			lowerUUIDs(m.patterns)
+		case byBrick:
+			l.wholeBricks(sub, m.patterns)
 		}
 		r.matchers = append(r.matchers, m)
 	}
@@ -110,8 +112,21 @@ func (l *loader) knownGroups(path string, ps patterns) {
 	}
 }
 
+// wholeBricks refuses paths without a host, which no brick is.
+func (l *loader) wholeBricks(path string, ps patterns) {
+	for i, p := range ps {
+		lit := p.kind == literal || p.kind == prefix
+		if lit && strings.HasPrefix(p.lit, "/") || p.kind == glob && len(p.glob) > 0 && p.glob[0].lit == "/" {
+			l.add(l.item(path, i), "%q fits no brick, which is host:/path: write %q", p.text, "*:"+p.text)
+		}
+	}
+}
+
 func (l *loader) knownEvents(path string, ps patterns) {
 	for i, p := range ps {
+		if l.events != nil && p.kind != literal && p.kind != expression {
+			l.eventCase(l.item(path, i), p)
+		}
 		if l.events == nil || p.kind != literal || slices.Contains(l.events, p.lit) {
 			continue
 		}
@@ -120,6 +135,15 @@ func (l *loader) knownEvents(path string, ps patterns) {
 			continue
 		}
 		l.add(l.item(path, i), "%q is not a known event: write it as a glob if GlusterFS is newer than this list", p.text)
+	}
+}
+
+// eventCase refuses a glob that fits no known event and would in upper case. One that fits none at all may be meant for a
+// newer GlusterFS.
+func (l *loader) eventCase(path string, p pattern) {
+	upper, err := compile(strings.ToUpper(p.text))
+	if err == nil && !slices.ContainsFunc(l.events, p.match) && slices.ContainsFunc(l.events, upper.match) {
+		l.add(path, "%q fits no event, names are in upper case: did you mean %q?", p.text, upper.text)
 	}
 }
 
