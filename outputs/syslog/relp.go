@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ const (
 )
 
 // relpLink sends over RELP, the acknowledged transport of rsyslog. A message counts as sent when the collector itself
-// has acknowledged it; after a failure all others are sent again in a new session.
+// has acknowledged it; after a failure all others are sent again, in a new session when it broke.
 type relpLink struct {
 	dial func(ctx context.Context) (net.Conn, error)
 
@@ -40,8 +41,10 @@ type relpLink struct {
 	txn  int // last transaction number used
 	buf  []byte
 
-	poison []byte // the message that was refused last while others were taken
-	count  int    // how often
+	last   []byte         // the message that was acknowledged last
+	ahead  map[string]int // how many of each message were acknowledged while one before them was not: they are not sent again
+	poison []byte         // the message that was refused last while others were taken
+	count  int            // how often
 }
 
 // errRELP marks what ends a session.
@@ -58,15 +61,49 @@ func (l *relpLink) send(ctx context.Context, batch []outputs.Message) (int, erro
 	if err := l.open(ctx); err != nil {
 		return 0, err
 	}
-	n, err := l.exchange(ctx, batch)
-	if n == 0 && used && errors.Is(err, errRELP) && ctx.Err() == nil {
-		// The collector was restarted since the last batch.
-		if err := l.open(ctx); err != nil {
-			return 0, err
+	known := make([]bool, len(batch))
+	open := make([]outputs.Message, 0, len(batch)) // what the collector does not have yet
+	for i, m := range batch {
+		if known[i] = l.ahead[string(m.Data)] > 0; known[i] {
+			l.ahead[string(m.Data)]--
+		} else {
+			open = append(open, m)
 		}
-		n, err = l.exchange(ctx, batch)
 	}
-	return n, err
+	answers, err := l.exchange(ctx, open)
+	if used && errors.Is(err, errRELP) && ctx.Err() == nil && !slices.ContainsFunc(answers, relpResponse.given) {
+		// The collector was restarted since the last batch.
+		if err = l.open(ctx); err == nil {
+			answers, err = l.exchange(ctx, open)
+		}
+	}
+	n, othersTaken, refusal := 0, false, relpResponse{}
+	l.ahead = nil
+	for i, m := range batch {
+		if !known[i] {
+			r := answers[0]
+			answers = answers[1:]
+			if !r.ok() {
+				if n == i {
+					refusal = r
+				}
+				continue
+			}
+			l.last, othersTaken = m.Data, true
+		}
+		if n == i {
+			n++
+			continue
+		}
+		if l.ahead == nil {
+			l.ahead = make(map[string]int)
+		}
+		l.ahead[string(m.Data)]++
+	}
+	if err != nil || n == len(batch) {
+		return n, err
+	}
+	return n, l.refused(ctx, batch[n].Data, refusal.text(), othersTaken)
 }
 
 // open begins a session, unless there is one.
@@ -102,23 +139,14 @@ func (l *relpLink) open(ctx context.Context) error {
 	return nil
 }
 
-// exchange sends the batch and waits for the answers. What it returns is the acknowledged part in front.
-func (l *relpLink) exchange(ctx context.Context, batch []outputs.Message) (int, error) {
+// exchange sends the batch and waits for the answers, which it returns in the order of the batch.
+func (l *relpLink) exchange(ctx context.Context, batch []outputs.Message) ([]relpResponse, error) {
 	stop := l.interruptible(ctx)
 	defer stop()
 	first := l.txn + 1
-	answered := make([]bool, len(batch))
-	refusal := make(map[int]string) // answers other than 200
-	acked := func() int {           // of the front
-		n := 0
-		for n < len(batch) && answered[n] && refusal[n] == "" {
-			n++
-		}
-		return n
-	}
-	sent, answers := 0, 0
-	for answers < len(batch) {
-		if room := relpWindow - (sent - answers); sent < len(batch) && (room >= relpWindow/2 || room >= len(batch)-sent) {
+	answers := make([]relpResponse, len(batch))
+	for sent, got := 0, 0; got < len(batch); got++ {
+		if room := relpWindow - (sent - got); sent < len(batch) && (room >= relpWindow/2 || room >= len(batch)-sent) {
 			l.buf = l.buf[:0]
 			for ; sent < len(batch) && room > 0; room-- {
 				l.txn++
@@ -126,45 +154,45 @@ func (l *relpLink) exchange(ctx context.Context, batch []outputs.Message) (int, 
 				sent++
 			}
 			if err := l.allow(ctx, stallTimeout); err != nil {
-				return acked(), l.broken(ctx, err)
+				return answers, l.broken(ctx, err)
 			}
 			if _, err := l.conn.Write(l.buf); err != nil {
-				return acked(), l.broken(ctx, err)
+				return answers, l.broken(ctx, err)
 			}
 		}
 		if err := l.allow(ctx, relpTimeout); err != nil {
-			return acked(), l.broken(ctx, err)
+			return answers, l.broken(ctx, err)
 		}
 		if l.rd.Buffered() == 0 {
 			if err := quickAck(below(l.conn)); err != nil {
-				return acked(), l.broken(ctx, err)
+				return answers, l.broken(ctx, err)
 			}
 		}
 		r, err := readRELP(l.rd)
 		if err != nil {
-			return acked(), l.broken(ctx, err)
+			return answers, l.broken(ctx, err)
 		}
 		i := r.txn - first
-		if i < 0 || i >= sent || answered[i] {
-			return acked(), l.broken(ctx, fmt.Errorf("the collector answers transaction %d, which is not open", r.txn))
+		if i < 0 || i >= sent || answers[i].given() {
+			return answers, l.broken(ctx, fmt.Errorf("the collector answers transaction %d, which is not open", r.txn))
 		}
-		answered[i] = true
-		answers++
-		if !r.ok() {
-			refusal[i] = r.text()
-		}
+		answers[i] = r
 	}
-	n := acked()
-	if n < len(batch) {
-		return n, l.refused(batch[n].Data, refusal[n], len(batch)-len(refusal) > n)
-	}
-	return n, nil
+	return answers, nil
 }
 
 // refused decides about a message that the collector answered with an error. Mostly that is a collector in trouble,
 // such as one whose disk is full, and its acknowledgements are there so that we try again. Only when it takes other
-// messages and refuses the same one time and again is it the message that cannot be helped.
-func (l *relpLink) refused(data []byte, text string, othersTaken bool) error {
+// messages and refuses the same one time and again is it the message that cannot be helped. When there was no other,
+// the one that it acknowledged last is offered once more: what comes later waits behind this one and cannot tell.
+func (l *relpLink) refused(ctx context.Context, data []byte, text string, othersTaken bool) error {
+	if !othersTaken && l.last != nil {
+		answers, err := l.exchange(ctx, []outputs.Message{{Data: l.last}})
+		if err != nil {
+			return err
+		}
+		othersTaken = answers[0].ok()
+	}
 	if othersTaken {
 		if !bytes.Equal(data, l.poison) {
 			l.poison, l.count = bytes.Clone(data), 0
@@ -243,6 +271,9 @@ type relpResponse struct {
 	txn  int
 	data []byte // "200 OK", or another code and the reason; after open also the collector's offers
 }
+
+// given reports whether there is an answer: no transaction has number 0.
+func (r relpResponse) given() bool { return r.txn != 0 }
 
 func (r relpResponse) ok() bool {
 	code, _, _ := bytes.Cut(r.data, []byte(" "))

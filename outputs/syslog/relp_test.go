@@ -185,31 +185,108 @@ func TestRELPRefusalIsTemporary(t *testing.T) {
 	}
 }
 
-// A message that is refused again and again while others are taken must not hold up the others for ever.
+// A message that is refused again and again while others are taken must not hold up the others for ever, wherever in a
+// batch it is; and the others are not sent again each time.
 func TestRELPPoisonedMessage(t *testing.T) {
-	p, o := newRELPPeer(t, func(_ int, id string) string {
-		if id == "id-2" {
-			return "500 cannot parse"
+	for name, tc := range map[string]struct {
+		before, at, batch int
+		copies            int // of the message that is offered once more, when there is no other to send
+	}{
+		"first":         {at: 0, batch: 300, copies: 2},
+		"in the middle": {at: 2, batch: 300, copies: 2},
+		"last":          {at: 4, batch: 5, copies: 2},
+		"alone":         {before: 3, at: 3, batch: 4, copies: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			poison := fmt.Sprintf("id-%d", tc.at)
+			p, o := newRELPPeer(t, func(_ int, id string) string {
+				if id == poison {
+					return "500 cannot parse"
+				}
+				return "200 OK"
+			})
+			msgs := batch(t, o, 0, tc.batch)
+			mustSend(t, o, msgs[:tc.before])
+			n, err := o.Send(t.Context(), msgs[tc.before:])
+			if n != tc.at-tc.before || err == nil || errors.Is(err, outputs.ErrPermanent) {
+				t.Fatalf("Send = %d, %v, want %d and a temporary error", n, err, tc.at-tc.before)
+			}
+			tries := 1
+			for ; !errors.Is(err, outputs.ErrPermanent) && tries < 10; tries++ {
+				if n, err = o.Send(t.Context(), msgs[tc.at:]); n != 0 {
+					t.Fatalf("Send = %d, %v", n, err)
+				}
+			}
+			if tries != relpRefusals {
+				t.Errorf("permanent after %d tries: %v", tries, err)
+			}
+			mustSend(t, o, append(msgs[tc.at+1:], batch(t, o, tc.batch, 1)...))
+			ids, _, _ := p.got()
+			copies := make(map[string]int)
+			for _, id := range ids {
+				copies[id]++
+			}
+			if len(copies) != tc.batch || copies[poison] != 0 || len(ids) != tc.batch+tc.copies {
+				t.Errorf("%d messages arrived, %d different ones, want %d and %d", len(ids), len(copies), tc.batch+tc.copies, tc.batch)
+			}
+		})
+	}
+}
+
+// A collector that takes nothing any more has given up on no message, however often it refuses the same one alone.
+func TestRELPRefusesEverythingFromNowOn(t *testing.T) {
+	full := false
+	p, o := newRELPPeer(t, func(int, string) string {
+		if full {
+			return "500 disk full"
 		}
 		return "200 OK"
 	})
-	msgs := batch(t, o, 0, 5)
-	n, err := o.Send(t.Context(), msgs)
-	if n != 2 || err == nil || errors.Is(err, outputs.ErrPermanent) {
-		t.Fatalf("Send = %d, %v, want 2 and a temporary error", n, err)
-	}
-	tries := 1
-	for ; !errors.Is(err, outputs.ErrPermanent) && tries < 10; tries++ {
-		if n, err = o.Send(t.Context(), msgs[2:]); n != 0 {
-			t.Fatalf("Send = %d, %v", n, err)
+	mustSend(t, o, batch(t, o, 0, 2))
+	full = true
+	for try := range 20 {
+		if n, err := o.Send(t.Context(), batch(t, o, 2, 1)); n != 0 || err == nil || errors.Is(err, outputs.ErrPermanent) {
+			t.Fatalf("try %d: Send = %d, %v", try, n, err)
 		}
 	}
-	if tries != relpRefusals {
-		t.Errorf("permanent after %d tries: %v", tries, err)
-	}
-	mustSend(t, o, msgs[3:])
-	if ids, _, _ := p.got(); slices.Contains(ids, "id-2") || !slices.Contains(ids, "id-4") {
+	full = false
+	mustSend(t, o, batch(t, o, 2, 1))
+	if ids, _, _ := p.got(); !slices.Equal(ids, wantIDs(0, 3)) {
 		t.Errorf("got %v", ids)
+	}
+}
+
+// When the session breaks behind a refused message, what was acknowledged behind it is not sent again.
+func TestRELPBreaksBehindARefusal(t *testing.T) {
+	p, o := newRELPPeer(t, func(i int, _ string) string {
+		switch i {
+		case 1:
+			return "500 busy"
+		case 3:
+			return ""
+		}
+		return "200 OK"
+	})
+	if n, err := o.Send(t.Context(), batch(t, o, 0, 5)); n != 1 || err == nil {
+		t.Fatalf("Send = %d, %v, want 1 and an error", n, err)
+	}
+	mustSend(t, o, batch(t, o, 1, 4))
+	if ids, _, _ := p.got(); !slices.Equal(ids, []string{"id-0", "id-2", "id-1", "id-3", "id-4"}) {
+		t.Errorf("got %v", ids)
+	}
+}
+
+// An answer that says nothing is no acknowledgement.
+func TestRELPEmptyAnswer(t *testing.T) {
+	p := newPeer(t, "tcp", "127.0.0.1:0")
+	o := newOutput(t, config("relp://"+p.ln.Addr().String()))
+	go func() {
+		c := p.accept()
+		io.WriteString(c, "1 rsp 6 200 OK\n2 rsp 0\n") //nolint:errcheck // shows in Send
+		io.Copy(io.Discard, c)                         //nolint:errcheck // until Send is through
+	}()
+	if n, err := o.Send(t.Context(), batch(t, o, 0, 1)); n != 0 || err == nil {
+		t.Errorf("Send = %d, %v, want 0 and an error", n, err)
 	}
 }
 
