@@ -49,7 +49,7 @@ func (o *outputConfig) destination() string {
 // needsEngine reports whether any output sends v3 traps, for which the gateway's own SNMP engine is authoritative.
 func (c *config) needsEngine() bool {
 	for i := range c.Outputs {
-		if s := c.Outputs[i].SNMP; s != nil && s.Version == "3" {
+		if s := c.Outputs[i].SNMP; s != nil && s.OwnEngine() {
 			return true
 		}
 	}
@@ -61,7 +61,8 @@ func (c *config) joinEngines(log *slog.Logger) (*snmp.Engines, error) {
 	if !c.needsEngine() {
 		return nil, nil
 	}
-	// The engine ID must be known to receivers before serve has run for the first time.
+	// The engine ID must be known to receivers before serve has run for the first time. A directory that root makes here
+	// becomes the service's at its start: systemd hands over StateDirectory= with all that is in it.
 	if err := os.MkdirAll(c.StateDir, 0o750); err != nil {
 		return nil, fmt.Errorf("make state directory: %w", err)
 	}

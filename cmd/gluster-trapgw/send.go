@@ -132,7 +132,7 @@ func createUser(c *cli.Context) error {
 		}
 		found = true
 		engineID := ""
-		if o.SNMP.Version == "3" {
+		if o.SNMP.OwnEngine() {
 			e, err := engines.Engine(o.SNMP.EngineID)
 			if err != nil {
 				return fmt.Errorf("output %q: %w", o.Name, err)

@@ -45,9 +45,11 @@ func test(c *cli.Context) error {
 		return err
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	engines, err := cfg.joinEngines(quiet)
-	if err != nil {
-		return err
+	engines := snmp.TrialEngines()
+	if send {
+		if engines, err = cfg.joinEngines(quiet); err != nil {
+			return err
+		}
 	}
 	p := &previewer{resolver: res, configs: cfg.Outputs, configured: len(cfg.Outputs) > 0}
 	if !p.configured {

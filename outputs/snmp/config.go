@@ -84,6 +84,9 @@ func (c *Config) v3() bool { return c.Version == "3" }
 // inform says whether the receiver acknowledges.
 func (c *Config) inform() bool { return c.Kind == "inform" }
 
+// OwnEngine says whether the gateway's own SNMP engine is authoritative: for v3 traps; for informs it is the receiver's.
+func (c *Config) OwnEngine() bool { return c.v3() && !c.inform() }
+
 // Validate reports every mistake at once, each with its key. It reads the files that hold secrets.
 func (c *Config) Validate() error {
 	var errs []error

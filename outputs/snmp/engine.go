@@ -38,7 +38,7 @@ func (e *Engine) HexID() string { return "0x" + hex.EncodeToString([]byte(e.ID))
 // Engines keeps the gateway's engine ID and the boots counter on disk. A process opens it once; outputs made later,
 // on a reload, share it.
 type Engines struct {
-	file  string
+	file  string // empty: nothing is kept
 	log   *slog.Logger
 	guest bool // another process may be running with this state
 
@@ -74,6 +74,11 @@ func OpenEngines(dir string, log *slog.Logger) (*Engines, error) { return openEn
 // with the boots and the time of the gateway instead of raising the counter, which would make the receivers drop what
 // the gateway sends.
 func JoinEngines(dir string, log *slog.Logger) (*Engines, error) { return openEngines(dir, log, true) }
+
+// TrialEngines is for packets that are only looked at: it reads and writes nothing.
+func TrialEngines() *Engines {
+	return &Engines{log: slog.New(slog.DiscardHandler), opened: map[string]*Engine{}}
+}
 
 func openEngines(dir string, log *slog.Logger, guest bool) (*Engines, error) {
 	if log == nil {
@@ -199,6 +204,9 @@ func (e *Engines) copied() string {
 
 // save replaces the file so that after a crash there is the old or the new one, and returns when it is on the disk.
 func (e *Engines) save() (err error) {
+	if e.file == "" {
+		return nil
+	}
 	dir := filepath.Dir(e.file)
 	f, err := os.CreateTemp(dir, engineFile+".*")
 	if err != nil {
@@ -215,6 +223,9 @@ func (e *Engines) save() (err error) {
 	}
 	e.state.Inode, e.state.Written, e.state.Machine = inode(info), time.Now().Truncate(time.Microsecond), machineID()
 	data, err := json.MarshalIndent(e.state, "", "  ")
+	if err == nil {
+		err = giveToOwner(f, dir)
+	}
 	if err == nil {
 		_, err = f.Write(append(data, '\n'))
 	}
@@ -235,6 +246,20 @@ func (e *Engines) save() (err error) {
 		return nil // the file itself is in place
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// giveToOwner makes a file of root that of the owner of its directory: the service runs as another user and has to read
+// what a command of the administrator wrote before.
+func giveToOwner(f *os.File, dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid == 0 {
+		return nil
+	}
+	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
 func inode(info fs.FileInfo) uint64 {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -96,6 +97,28 @@ func TestEngineStateThatWasCopiedLeaps(t *testing.T) {
 	}
 	if a, b := openEngine(t, dir, "", gateway), openEngine(t, dir, "", gateway); b.Boots != a.Boots+1 {
 		t.Errorf("boots %d then %d", a.Boots, b.Boots)
+	}
+}
+
+// The commands of root must not take the state away from the user that the gateway runs as.
+func TestEngineStateBelongsToTheOwnerOfItsDirectory(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 4321, 4322); err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func(string) (*Engines, error){"guest": guest, "gateway": gateway} {
+		openEngine(t, dir, "", open)
+		info, err := os.Stat(filepath.Join(dir, engineFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st := info.Sys().(*syscall.Stat_t); st.Uid != 4321 || st.Gid != 4322 {
+			t.Errorf("%s: the file belongs to %d:%d, want 4321:4322", name, st.Uid, st.Gid)
+		}
 	}
 }
 
