@@ -163,18 +163,23 @@ func (o *Output) answerless(ctx context.Context, err error) error {
 	var reject *rejection
 	switch {
 	case errors.As(err, &reject):
-		return fmt.Errorf("inform %q: %w", o.link.addr, err)
+		return fmt.Errorf("inform %s: %w", outputs.Where(o.link.addr, o.link.conn), err)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		hint := ""
 		if o.remote == nil {
 			hint = " (a wrong community is not answered either)"
 		}
-		return fmt.Errorf("inform %q: %w within %s%s", o.link.addr, errNoAck, o.cfg.Timeout, hint)
+		explained := fmt.Errorf("inform %s: %w within %s%s", outputs.Where(o.link.addr, o.link.conn), errNoAck, o.cfg.Timeout, hint)
+		if o.link.network == "udp" && o.link.isName {
+			o.link.giveUp(err)
+		}
+		return explained
 	}
+	explained := o.link.explain(err)
 	if o.link.network == "tcp" || o.link.isName || !isRefusal(err) {
-		o.link.drop()
+		o.link.giveUp(err)
 	}
-	return o.link.explain(err)
+	return explained
 }
 
 // fillWindow sends what the window has room for.

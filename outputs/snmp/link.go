@@ -25,6 +25,7 @@ type link struct {
 	source  netip.AddrPort
 	refresh time.Duration
 
+	udp     outputs.UDP
 	conn    net.Conn
 	stream  *bufio.Reader // of conn over TCP
 	looked  time.Time     // when the name was last looked up
@@ -75,7 +76,12 @@ func (l *link) open(ctx context.Context) (fresh bool, err error) {
 			d.LocalAddr = &net.TCPAddr{IP: ua.IP, Port: ua.Port, Zone: ua.Zone}
 		}
 	}
-	conn, err := d.DialContext(ctx, l.network, l.addr)
+	var conn net.Conn
+	if l.network == "tcp" {
+		conn, err = d.DialContext(ctx, l.network, l.addr)
+	} else {
+		conn, err = l.udp.Dial(ctx, d, l.addr)
+	}
 	if err != nil {
 		return false, fmt.Errorf("open socket to %q: %w", l.addr, err)
 	}
@@ -89,20 +95,23 @@ func (l *link) open(ctx context.Context) (fresh bool, err error) {
 	return true, nil
 }
 
-// moved looks the name up again and says whether the address in use is no longer among its addresses. When the
-// lookup fails the address in use is as good as any.
+// moved looks the name up again and says whether the address in use is no longer among its addresses, or is in use only
+// because another one failed, which may work again. When the lookup fails the address in use is as good as any.
 func (l *link) moved(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
 	l.looked = time.Now()
 	host, _, _ := net.SplitHostPort(l.addr) // splitTarget has done it before
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	addrs, err := l.udp.Addresses(ctx, host)
 	if err != nil {
 		return false
 	}
+	if l.udp.Forget() {
+		return true
+	}
 	now, err := netip.ParseAddrPort(l.conn.RemoteAddr().String())
 	return err != nil || !slices.ContainsFunc(addrs, func(a netip.Addr) bool {
-		return a.Unmap().WithZone("") == now.Addr().Unmap().WithZone("")
+		return a.WithZone("") == now.Addr().Unmap().WithZone("")
 	})
 }
 
@@ -112,6 +121,15 @@ func (l *link) drop() {
 		l.conn.Close() // nothing is buffered in it that an error could be about
 		l.conn = nil
 	}
+}
+
+// giveUp is drop after an error. Unless that was about the size of a packet, the next open tries the next address of the
+// name.
+func (l *link) giveUp(err error) {
+	if l.network == "udp" && l.isName && l.conn != nil && !errors.Is(err, errNarrow) && !errors.Is(err, syscall.EMSGSIZE) {
+		l.udp.Failed(l.conn)
+	}
+	l.drop()
 }
 
 func (l *link) close() error {
@@ -229,11 +247,12 @@ func (l *link) wait(ctx context.Context, d time.Duration) error {
 
 // explain adds to an error of the socket what it means here.
 func (l *link) explain(err error) error {
+	where := outputs.Where(l.addr, l.conn)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("send to %q: the receiver refuses, nothing listens on that port: %w", l.addr, err)
+		return fmt.Errorf("send to %s: the receiver refuses, nothing listens on that port: %w", where, err)
 	case errors.Is(err, syscall.EMSGSIZE):
-		return fmt.Errorf("send to %q: the packet is larger than the network takes, lower max_size: %w: %w", l.addr, err, outputs.ErrPermanent)
+		return fmt.Errorf("send to %s: the packet is larger than the network takes, lower max_size: %w: %w", where, err, outputs.ErrPermanent)
 	}
-	return fmt.Errorf("send to %q: %w", l.addr, err)
+	return fmt.Errorf("send to %s: %w", where, err)
 }

@@ -124,10 +124,11 @@ func (o *Output) repeat(ctx context.Context) error {
 // failed notes what the error means for the attempts to come.
 func (o *Output) failed(err error) error {
 	o.past.down = true
+	explained := o.link.explain(err)
 	if !isRefusal(err) || o.link.network == "tcp" || o.link.isName {
-		o.link.drop() // opening it again looks the name up and finds new routes
+		o.link.giveUp(err) // opening it again looks the name up and finds new routes
 	}
-	return o.link.explain(err)
+	return explained
 }
 
 func isRefusal(err error) bool {

@@ -3,11 +3,15 @@ package snmp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs"
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp/snmptest"
 )
@@ -200,6 +204,50 @@ func TestSendFollowsTheName(t *testing.T) {
 	if o.link.conn != kept {
 		t.Error("a new socket although the address is the same")
 	}
+}
+
+// twoAddresses is a name of the two addresses 127.0.0.77 and 127.0.0.1.
+func twoAddresses(context.Context, string, string) ([]netip.Addr, error) {
+	return []netip.Addr{netip.MustParseAddr("127.0.0.77"), netip.MustParseAddr("127.0.0.1")}, nil
+}
+
+// A receiver may listen on one of the addresses of its name only. The first one is tried again when its time has come.
+func TestSendTriesTheAddressesOfTheName(t *testing.T) {
+	t.Parallel()
+	addr, got, _ := receive(t, "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(addr)
+	target := "receiver.test:" + port
+	for kind, o := range map[string]*Output{"trap": newOutput(t, config(target)), "inform": newOutput(t, informer(target))} {
+		o.link.udp.Lookup = twoAddresses
+		msg := []outputs.Message{render(t, o, quorumLost(t))}
+		want := fmt.Sprintf("%q (127.0.0.77:%s)", target, port)
+		if n, err := o.Send(context.Background(), msg); n != 0 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Fatalf("%s: sent %d, error %v, want one that names %s", kind, n, err, want)
+		}
+		sendAll(t, o, msg)
+		next(t, got)
+		o.link.refresh = 1
+		if n, err := o.Send(context.Background(), msg); n != 0 || err == nil {
+			t.Errorf("%s: sent %d, error %v, want one of the first address", kind, n, err)
+		}
+	}
+}
+
+func TestInformTriesTheAddressesOfTheNameAfterSilence(t *testing.T) {
+	t.Parallel()
+	addr, _, _ := receive(t, "127.0.0.1:0")
+	_, port, _ := net.SplitHostPort(addr)
+	silent, err := net.ListenPacket("udp", net.JoinHostPort("127.0.0.77", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close() //nolint:errcheck // a test
+	o := newOutput(t, informer("receiver.test:"+port, func(c *Config) { c.Timeout = conffile.Duration(50 * time.Millisecond) }))
+	o.link.udp.Lookup = twoAddresses
+	if n, err := o.Send(context.Background(), numbered(t, o, 0, 1)); n != 0 || !errors.Is(err, errNoAck) {
+		t.Fatalf("sent %d, error %v", n, err)
+	}
+	sendAll(t, o, numbered(t, o, 0, 1))
 }
 
 func TestCloseIsFinal(t *testing.T) {

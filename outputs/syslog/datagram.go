@@ -28,6 +28,7 @@ const (
 type datagramLink struct {
 	network, addr string
 
+	udp    outputs.UDP
 	conn   net.Conn
 	opened time.Time
 	last   [][]byte // the batch before, in case its refusal shows later
@@ -109,7 +110,16 @@ func (l *datagramLink) open(ctx context.Context) error {
 		return nil
 	}
 	d := net.Dialer{Timeout: dialTimeout}
-	conn, err := d.DialContext(ctx, l.network, l.addr)
+	var conn net.Conn
+	var err error
+	if l.network == "udp" {
+		if l.conn != nil {
+			l.udp.Forget() // an address that failed once may work again
+		}
+		conn, err = l.udp.Dial(ctx, d, l.addr)
+	} else {
+		conn, err = d.DialContext(ctx, l.network, l.addr)
+	}
 	if err != nil {
 		if l.conn != nil {
 			l.opened = time.Now() // the address known so far may still be right
@@ -124,8 +134,12 @@ func (l *datagramLink) open(ctx context.Context) error {
 	return nil
 }
 
-// failed words the error and gives the socket up: the name may point elsewhere by the next try.
+// failed words the error and gives the socket up: the name may point elsewhere by the next try, or have another address.
 func (l *datagramLink) failed(err error) error {
+	where := outputs.Where(l.addr, l.conn)
+	if l.network == "udp" && !errors.Is(err, syscall.EMSGSIZE) {
+		l.udp.Failed(l.conn)
+	}
 	cerr := l.conn.Close()
 	l.conn = nil
 	if (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EMSGSIZE)) && l.network == "udp" && time.Since(l.lastAt) < refusalTime {
@@ -135,9 +149,9 @@ func (l *datagramLink) failed(err error) error {
 	l.last = nil
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return outputs.Troubled(outputs.Refused, fmt.Errorf("syslog collector %s refuses datagrams: nothing listens there", l.addr))
+		return outputs.Troubled(outputs.Refused, fmt.Errorf("syslog collector %s refuses datagrams: nothing listens there", where))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return outputs.Troubled(outputs.Timeout, fmt.Errorf("syslog collector %s takes no datagrams: its queue is full", l.addr))
+		return outputs.Troubled(outputs.Timeout, fmt.Errorf("syslog collector %s takes no datagrams: its queue is full", where))
 	}
 	return fmt.Errorf("send to syslog collector: %w", errors.Join(err, cerr))
 }

@@ -299,6 +299,36 @@ func TestRefusedDatagramIsRepeated(t *testing.T) {
 	}
 }
 
+// A collector may listen on one of the addresses of its name only.
+func TestDatagramsTryTheAddressesOfTheName(t *testing.T) {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // a test
+	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
+	o := newOutput(t, config("udp://collector.test:"+port))
+	l := o.link.link.(*datagramLink)
+	l.udp.Lookup = func(context.Context, string, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("127.0.0.77"), netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	want := fmt.Sprintf(`"collector.test:%s" (127.0.0.77:%s) refuses`, port, port)
+	if n, err := o.Send(t.Context(), batch(t, o, 0, 3)); n == 3 || err == nil || !strings.Contains(err.Error(), want) {
+		t.Fatalf("Send = %d, %v, want an error with %s", n, err, want)
+	}
+	mustSend(t, o, batch(t, o, 0, 3))
+	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.ReadFrom(make([]byte, 2048)); err != nil {
+		t.Error(err)
+	}
+	l.opened = time.Time{} // long ago: the first one again
+	if n, err := o.Send(t.Context(), batch(t, o, 3, 3)); n == 3 || err == nil {
+		t.Errorf("Send = %d, %v, want an error of the first address", n, err)
+	}
+}
+
 // The listener reads both framings, and says why a message is not RFC 5424.
 func TestListener(t *testing.T) {
 	l, err := Listen("127.0.0.1:0", "127.0.0.1:0")
