@@ -71,7 +71,7 @@ func newGateway(cfg *config, log *slog.Logger) (g *gateway, err error) {
 		}
 	}()
 	if err := os.MkdirAll(cfg.StateDir, 0o750); err != nil {
-		return nil, fmt.Errorf("make state directory: %w", err)
+		return g, fmt.Errorf("make state directory: %w", err)
 	}
 	g.losing = newLosing(filepath.Join(cfg.StateDir, "losing.json"), log)
 	qcfg := cfg.Queue
