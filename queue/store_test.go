@@ -182,6 +182,60 @@ func TestBoundBytes(t *testing.T) {
 	}
 }
 
+// A program that keeps a transaction open makes the log grow, which is no reason to give up events.
+func TestReaderOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log := &logCount{}
+	cfg := Config{MaxBytes: minBytes, Log: log.logger()}
+	q, stop := started(t, dir, cfg)
+	defer stop()
+	ctx := context.Background()
+	if _, err := q.Attach(ctx, "noc"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sqlite.OpenConn(dbPath(dir), sqlite.OpenReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := sqlitex.ExecuteTransient(c, "BEGIN", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := queryInt(c, "SELECT count(*) FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	n := uint64(0)
+	for walSize(t, dir) < 5*int64(cfg.MaxBytes)/4 { // each transaction writes the same pages of the table again
+		fill(t, q, 4)
+		n += 4
+	}
+	if st, err := q.Status(ctx); err != nil || st.Events != n || st.Outputs[0].Lost != 0 {
+		t.Errorf("got %+v, error %v, want %d events and none lost", st, err, n)
+	}
+	if got := log.count("queue log grows beyond its size: another process keeps a transaction open on the database"); got != 1 {
+		t.Errorf("logged %d times, want once", got)
+	}
+	if err := sqlitex.ExecuteTransient(c, "COMMIT", nil); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); walSize(t, dir) > cfg.walLimit(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log still has %d octets", walSize(t, dir))
+		}
+		fill(t, q, 64)
+	}
+}
+
+func walSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	fi, err := os.Stat(filepath.Join(dir, walFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fi.Size()
+}
+
 func countRows(dir, table string) (int64, error) {
 	c, err := openReader(dbPath(dir))
 	if err != nil {

@@ -144,7 +144,8 @@ func (t *trimmer) giveUp(w *writer, through uint64) error {
 	return setMeta(w.conn, "trimmed", strconv.FormatUint(through, 10))
 }
 
-// size is what the store takes on disk, pages that will be given back or used again not counted.
+// size is what the store takes on disk, pages that will be given back or used again not counted, and no more of the log
+// than what it may take: giving up events makes it no shorter while a reader of another process holds it.
 func (w *writer) size() (used, free int64, err error) {
 	var n [2]int64
 	for i, st := range []*sqlite.Stmt{w.st.pages, w.st.free} {
@@ -158,7 +159,7 @@ func (w *writer) size() (used, free int64, err error) {
 	}
 	used = (n[0] - n[1]) * pageSize
 	if fi, err := os.Stat(filepath.Join(w.q.dir, walFile)); err == nil {
-		used += fi.Size()
+		used += min(fi.Size(), w.cfg.walLimit())
 	}
 	return used, n[1], nil
 }
@@ -269,12 +270,17 @@ func (w *writer) checkpoint() {
 		w.conn.SetBusyTimeout(5 * time.Second)
 		w.q.Reader.gate.Unlock()
 		if err == nil && busy == 0 {
-			w.walFrames = 0
+			w.walFrames, w.walHeld = 0, false
 			return
 		}
 	}
 	if err != nil {
 		w.log.Debug("queue log not copied into the database yet", "err", err)
+	}
+	if bytes := frames * pageSize; err == nil && bytes > 2*w.cfg.walLimit() && !w.walHeld {
+		w.walHeld = true
+		w.log.Warn("queue log grows beyond its size: another process keeps a transaction open on the database",
+			"file", filepath.Join(w.q.dir, walFile), "bytes", bytes)
 	}
 	w.walFrames = w.cfg.walBytes() / pageSize * 3 / 4 // again soon, not at once
 }

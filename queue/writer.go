@@ -41,6 +41,7 @@ type writer struct {
 
 	trim      trimmer
 	walFrames int64 // upper estimate since the log started over
+	walHeld   bool  // and it was logged that somebody keeps it from starting over
 	failing   streak
 	repaired  time.Time // last salvage
 	freshRead bool      // cursors could not be salvaged: a new output starts at the oldest record
@@ -78,8 +79,7 @@ func (w *writer) open() error {
 		return err
 	}
 	w.conn = c
-	// After a reader of another process kept the log from starting over, it shrinks back to this.
-	err = sqlitex.ExecuteTransient(c, fmt.Sprintf("PRAGMA journal_size_limit=%d", 2*w.cfg.walBytes()), nil)
+	err = sqlitex.ExecuteTransient(c, fmt.Sprintf("PRAGMA journal_size_limit=%d", w.cfg.walLimit()), nil)
 	if err == nil {
 		err = w.load()
 	}
