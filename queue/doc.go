@@ -6,7 +6,7 @@
 //
 // On disk, in one directory: queue.db is an SQLite database in WAL mode with synchronous=FULL, to be opened with
 // sqlite3 at any time; queue.db-wal is its log, written ahead to its usual size and reused, so that a commit is one
-// overwrite and one fsync; queue.lock holds the pid of the process that writes. Tables: events (CRC32C over number,
+// overwrite and one fsync, and left there empty when the queue closes, so that it opens on a full disk; queue.lock holds the pid of the process that writes. Tables: events (CRC32C over number,
 // header and body), outputs (cursors), deliveries (run lengths of outcomes, as JSON), state (what an output
 // remembers), meta, damaged and gaps. PRAGMA user_version is the schema version. A database that SQLite calls
 // malformed is moved to queue.db.damaged and everything readable is copied into a new one.

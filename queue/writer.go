@@ -87,7 +87,7 @@ func (w *writer) open() error {
 		w.conn = nil
 		return errors.Join(err, c.Close())
 	}
-	if err := growWAL(filepath.Join(w.q.dir, walFile), w.cfg.walBytes()*3/2); err != nil {
+	if err := grow(filepath.Join(w.q.dir, walFile), w.cfg.walBytes()*3/2); err != nil {
 		w.log.Warn("queue log not written ahead, appending is slower", "err", err)
 	}
 	w.walFrames = w.cfg.walBytes()/pageSize - 1 // unknown: the first idle moment finds out
