@@ -68,6 +68,21 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 	}
 }
 
+func TestSenderThatNeverReadsIsCutOff(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now, func(in *Input) { in.limits.write = 200 * time.Millisecond })
+	c := dial(t, "tcp", s.Addr(), "")
+	if err := c.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	requests, err := strings.Repeat("GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 1000), error(nil)
+	for err == nil {
+		_, err = io.WriteString(c, requests)
+	}
+	if err, ok := err.(net.Error); ok && err.Timeout() {
+		t.Error("the server keeps the connection")
+	}
+}
+
 func TestSlowSenderDoesNotHoldUpShutdown(t *testing.T) {
 	s := start(t, DefaultConfig(), time.Now, func(in *Input) { in.limits.shutdown = 50 * time.Millisecond })
 	// The answer to the first request shows that the server has the connection, before the second begins.

@@ -20,6 +20,7 @@ type limits struct {
 	inFlight    int // events waiting to be durable; further ones get 503
 	headerBytes int
 	read        time.Duration // for the whole request, and for the TLS handshake
+	write       time.Duration // until the sender takes an answer
 	idle        time.Duration
 	shutdown    time.Duration // for what is under way
 }
@@ -30,6 +31,7 @@ var defaultLimits = limits{
 	inFlight:    2048,
 	headerBytes: 16 << 10,
 	read:        15 * time.Second,
+	write:       15 * time.Second,
 	idle:        2 * time.Minute,
 	shutdown:    10 * time.Second,
 }
@@ -131,7 +133,7 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 func (g *gate) admit(c net.Conn) net.Conn {
 	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return &gatedConn{Conn: c, leave: sync.OnceFunc(func() { <-g.free })}
+		return &gatedConn{Conn: c, write: g.in.limits.write, leave: sync.OnceFunc(func() { <-g.free })}
 	}
 	source := tcp.AddrPort().Addr().Unmap().WithZone("")
 	g.mu.Lock()
@@ -141,7 +143,7 @@ func (g *gate) admit(c net.Conn) net.Conn {
 	}
 	g.mu.Unlock()
 	if fits {
-		return &gatedConn{Conn: c, leave: sync.OnceFunc(func() { g.leave(source) })}
+		return &gatedConn{Conn: c, write: g.in.limits.write, leave: sync.OnceFunc(func() { g.leave(source) })}
 	}
 	g.in.Counters.Disconnected.Add(1)
 	g.in.complain("webhook closed a connection: the sender has too many", source.String(), nil)
@@ -158,10 +160,20 @@ func (g *gate) leave(source netip.Addr) {
 	<-g.free
 }
 
-// gatedConn tells the gate when it is closed.
+// gatedConn tells the gate when it is closed, and is given up when the other side reads nothing.
 type gatedConn struct {
 	net.Conn
+	write time.Duration
 	leave func()
+}
+
+// Write gives each answer its own time. fasthttp's WriteTimeout would leave the deadline of one answer in place for the
+// 100 Continue that comes before the next, which then may be over.
+func (c *gatedConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
 }
 
 // Close closes the connection and frees its place.
