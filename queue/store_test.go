@@ -144,6 +144,7 @@ func TestBoundBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	settle(t, q)
 	st, err := q.Status(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +180,52 @@ func TestBoundBytes(t *testing.T) {
 	}
 	if a, b := log.count("queue is full, events are given up that an output has not sent"), log.count("queue gave up events"); a != 1 || b != 1 {
 		t.Errorf("logged %d beginnings and %d ends, want one each", a, b)
+	}
+}
+
+// What a full log gives up is what the bound demands, however large records are, and never what was just acknowledged.
+func TestBoundBytesOfLargeRecords(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name                string
+		small, large, batch int
+		least               uint64 // octets that stay in the log when it is full
+	}{
+		{"large records", 0, 200 << 10, 1, 5 << 20},
+		{"large ones after small ones", 25000, 200 << 10, 1, 5 << 20},
+		{"batches of half the bound", 0, 400 << 10, 10, 4 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			q, stop := started(t, t.TempDir(), Config{MaxBytes: minBytes, Log: slog.New(slog.DiscardHandler)})
+			defer stop()
+			ctx := context.Background()
+			if tt.small > 0 {
+				fill(t, q, tt.small)
+			}
+			for total := 0; total < 3*minBytes; total += tt.batch * tt.large {
+				recs := make([]*Record, tt.batch)
+				for i := range recs {
+					recs[i] = &Record{Received: time.Now(), Input: "w", Body: make([]byte, tt.large)}
+				}
+				if err := q.Append(ctx, recs...); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := q.Read(ctx, recs[0].Seq-1, len(recs), nil); err != nil || len(got) != len(recs) {
+					t.Fatalf("read %d records of %d that were just acknowledged, error %v", len(got), len(recs), err)
+				}
+				st, err := q.Status(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if held := st.Events * uint64(tt.large); total > 2*minBytes && held < tt.least {
+					t.Fatalf("%d octets held after %d, want %d at least", held, total, tt.least)
+				}
+				if st.Bytes > minBytes+8<<20 {
+					t.Fatalf("%d octets on disk after %d, the bound is %d", st.Bytes, total, minBytes)
+				}
+			}
+		})
 	}
 }
 
@@ -234,6 +281,19 @@ func walSize(t *testing.T, dir string) int64 {
 		t.Fatal(err)
 	}
 	return fi.Size()
+}
+
+// settle writes until nothing has to be given up any more.
+func settle(t *testing.T, q *SQLite) {
+	t.Helper()
+	for over := true; over; {
+		if err := q.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		q.turn.Lock()
+		over = q.w.trim.over
+		q.turn.Unlock()
+	}
 }
 
 func countRows(dir, table string) (int64, error) {
@@ -379,6 +439,7 @@ func TestLostButSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	fill(t, q, 40000)
+	settle(t, q)
 	st, err := q.Status(ctx)
 	if err != nil || st.First < 1000 {
 		t.Fatalf("got %+v, error %v", st, err)

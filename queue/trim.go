@@ -13,6 +13,7 @@ import (
 
 const (
 	measureEvery = 128 << 10   // octets appended between two looks at the size
+	leastStep    = 32 << 10    // octets that a transaction gives up at most, or twice what was appended
 	vacuumFrom   = 1024        // free pages that are worth giving back; fewer are soon used again
 	quietAfter   = time.Minute // an episode of losses is over when nothing was lost for so long
 )
@@ -57,41 +58,65 @@ func oldest(c *sqlite.Conn, first uint64) (int64, error) {
 	return t, err
 }
 
-// step gives up at most n records inside the running transaction.
-func (t *trimmer) step(w *writer, n int) error {
-	if w.cfg.MaxBytes > 0 && (t.over || t.appended >= measureEvery) {
-		t.appended = 0
-		used, _, err := w.size()
-		if err != nil {
-			return err
+// step gives up some of the oldest records inside the running transaction: as many as a bound demands, within what keeps
+// the transaction short. Those that the transaction itself brings stay, for they are about to be acknowledged.
+func (t *trimmer) step(w *writer) error {
+	atMost, excess := max(leastStep, 2*t.appended), int64(0)
+	if t.over || t.appended >= measureEvery {
+		t.appended, t.over = 0, false
+		if w.cfg.MaxBytes > 0 {
+			used, _, err := w.size()
+			if err != nil {
+				return err
+			}
+			excess = used - int64(w.cfg.MaxBytes)
+			t.over = excess > 0
 		}
-		t.over = used > int64(w.cfg.MaxBytes)
 	}
 	cutoff := int64(math.MinInt64)
 	if w.cfg.MaxAge > 0 {
 		cutoff = w.cfg.now().Add(-time.Duration(w.cfg.MaxAge)).UnixNano()
 	}
-	if w.first > w.last || !t.over && t.oldest >= cutoff {
+	newest := w.bounds.last.Load()
+	if w.first > newest || !t.over && t.oldest >= cutoff {
 		return nil
 	}
-	through := min(w.first+uint64(n)-1, w.last)
-	if !t.over {
-		young, err := queryInt(w.conn, "SELECT seq FROM events WHERE seq BETWEEN ? AND ? AND received>=? ORDER BY seq LIMIT 1",
-			int64(w.first), int64(through), cutoff)
-		if err != nil {
-			return err
-		}
-		if young > 0 {
-			through = uint64(young) - 1
-		}
+	through, err := t.reach(w, newest, excess, atMost, cutoff)
+	if err != nil || through < w.first {
+		return err
 	}
 	if err := t.giveUp(w, through); err != nil {
 		return err
 	}
 	w.first = through + 1
-	var err error
 	t.oldest, err = oldest(w.conn, w.first)
 	return err
+}
+
+// reach returns the last record that goes: all of before cutoff and at least excess octets, but not more than atMost.
+func (t *trimmer) reach(w *writer, newest uint64, excess, atMost, cutoff int64) (through uint64, err error) {
+	st, err := w.conn.Prepare("SELECT seq, received, length(body) FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq")
+	if err != nil {
+		return 0, err
+	}
+	defer st.Reset()
+	st.BindInt64(1, int64(w.first))
+	st.BindInt64(2, int64(newest))
+	through = w.first - 1
+	for octets := int64(0); octets < atMost; octets += st.ColumnInt64(2) + recordOverhead {
+		row, err := st.Step()
+		if err != nil {
+			return 0, err
+		}
+		if !row {
+			return newest, nil // numbers without records
+		}
+		if octets >= excess && st.ColumnInt64(1) >= cutoff {
+			break
+		}
+		through = uint64(st.ColumnInt64(0))
+	}
+	return through, nil
 }
 
 // giveUp deletes the records up to and including through, and what is known about them.
@@ -228,7 +253,7 @@ func (w *writer) tidy() (more bool) {
 		return false
 	}
 	first := w.first
-	err := w.inTransaction(func() error { return w.trim.step(w, 256) })
+	err := w.inTransaction(func() error { return w.trim.step(w) })
 	if more = err == nil && w.first != first; err == nil && !more {
 		more, err = w.vacuum()
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	maxBatchRecords = 4096
 	maxBatchBytes   = 4 << 20
+	recordOverhead  = 64 // octets of a record beside its body
 	maxTailRuns     = 64 // a row of deliveries is extended until it has so many runs
 	tick            = time.Second
 	gatherFor       = 500 * time.Microsecond // how long a transaction is put off for others to join
@@ -275,13 +276,11 @@ func (w *writer) note(err error) {
 // transact does the work of the batch in one transaction. On error nothing of it is stored.
 func (w *writer) transact(batch []*request) error {
 	err := w.inTransaction(func() error {
-		records := 0
 		for _, req := range batch {
 			var err error
 			switch {
 			case req.recs != nil:
 				err = w.append(req.recs)
-				records += len(req.recs)
 			case req.progress != nil:
 				req.err, err = w.progress(req.output, req.progress)
 			case req.attach:
@@ -298,7 +297,7 @@ func (w *writer) transact(batch []*request) error {
 				return err
 			}
 		}
-		return w.trim.step(w, max(64, 2*records))
+		return w.trim.step(w)
 	})
 	if err == nil {
 		w.q.recent.add(batch)
@@ -373,7 +372,7 @@ func (w *writer) append(recs []*Record) error {
 			return err
 		}
 		rec.Seq, w.last = seq, seq
-		size += len(rec.Body) + 64
+		size += len(rec.Body) + recordOverhead
 	}
 	w.trim.appended += int64(size)
 	w.walFrames += 1 + int64(size)/2048
