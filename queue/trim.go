@@ -15,6 +15,7 @@ const (
 	measureEvery = 128 << 10   // octets appended between two looks at the size
 	leastStep    = 32 << 10    // octets that a transaction gives up at most, or twice what was appended
 	vacuumFrom   = 1024        // free pages that are worth giving back; fewer are soon used again
+	clockJump    = time.Minute // by so much the time of day may differ from the time that passes
 	quietAfter   = time.Minute // an episode of losses is over when nothing was lost for so long
 )
 
@@ -24,6 +25,7 @@ type trimmer struct {
 	appended  int64 // octets since the last measuring
 	over      bool  // MaxBytes is passed
 	oldest    int64 // receipt of the oldest record, in nanoseconds
+	clock     clock
 	vacuuming bool
 	losses    []loss // of the running transaction
 }
@@ -32,6 +34,34 @@ type loss struct {
 	output      string
 	first, last uint64
 	n           uint64
+}
+
+// clock tells by which time of receipt a record is old enough to go. When the time of day jumps, or the oldest record is of
+// the future, nobody knows any more how old the records are: then those that there are stay for another MaxAge of the time
+// that this process sees pass, and go after that, whatever their times of receipt say.
+type clock struct {
+	started time.Time     // for its monotonic time
+	apart   int64         // time of day less monotonic time, in nanoseconds; 0 before the first look
+	unsure  uint64        // records up to here are of unknown age ...
+	until   time.Duration // ... until then, since started
+}
+
+// cutoff returns the time before which a record has to be received to go, and the last one that goes in any case.
+func (c *clock) cutoff(now time.Time, maxAge time.Duration, oldest int64, first, newest uint64) (before int64, always uint64) {
+	if c.started.IsZero() {
+		c.started = time.Now()
+	}
+	wall, passed := now.UnixNano(), time.Since(c.started)
+	apart := wall - int64(passed)
+	jumped := c.apart != 0 && max(apart-c.apart, c.apart-apart) > int64(clockJump)
+	c.apart = apart
+	if jumped || first > c.unsure && first <= newest && oldest > wall+int64(clockJump) {
+		c.unsure, c.until = newest, passed+maxAge
+	}
+	if first <= c.unsure && passed < c.until {
+		return math.MinInt64, 0
+	}
+	return now.Add(-maxAge).UnixNano(), c.unsure
 }
 
 // episode is a time in which an output keeps losing events.
@@ -73,15 +103,14 @@ func (t *trimmer) step(w *writer) error {
 			t.over = excess > 0
 		}
 	}
-	cutoff := int64(math.MinInt64)
+	newest, before, always := w.bounds.last.Load(), int64(math.MinInt64), uint64(0)
 	if w.cfg.MaxAge > 0 {
-		cutoff = w.cfg.now().Add(-time.Duration(w.cfg.MaxAge)).UnixNano()
+		before, always = t.clock.cutoff(w.cfg.now(), time.Duration(w.cfg.MaxAge), t.oldest, w.first, newest)
 	}
-	newest := w.bounds.last.Load()
-	if w.first > newest || !t.over && t.oldest >= cutoff {
+	if w.first > newest || !t.over && t.oldest >= before && w.first > always {
 		return nil
 	}
-	through, err := t.reach(w, newest, excess, atMost, cutoff)
+	through, err := t.reach(w, newest, excess, atMost, before, always)
 	if err != nil || through < w.first {
 		return err
 	}
@@ -93,8 +122,9 @@ func (t *trimmer) step(w *writer) error {
 	return err
 }
 
-// reach returns the last record that goes: all of before cutoff and at least excess octets, but not more than atMost.
-func (t *trimmer) reach(w *writer, newest uint64, excess, atMost, cutoff int64) (through uint64, err error) {
+// reach returns the last record that goes: all received before that time, all up to always, and at least excess octets, but
+// not more than atMost.
+func (t *trimmer) reach(w *writer, newest uint64, excess, atMost, before int64, always uint64) (through uint64, err error) {
 	st, err := w.conn.Prepare("SELECT seq, received, length(body) FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq")
 	if err != nil {
 		return 0, err
@@ -111,10 +141,11 @@ func (t *trimmer) reach(w *writer, newest uint64, excess, atMost, cutoff int64) 
 		if !row {
 			return newest, nil // numbers without records
 		}
-		if octets >= excess && st.ColumnInt64(1) >= cutoff {
+		seq := uint64(st.ColumnInt64(0))
+		if octets >= excess && st.ColumnInt64(1) >= before && seq > always {
 			break
 		}
-		through = uint64(st.ColumnInt64(0))
+		through = seq
 	}
 	return through, nil
 }
