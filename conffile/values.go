@@ -171,14 +171,14 @@ func PickSecret(key string, inline Secret, file string) (Secret, error) {
 // PickSecrets returns the secrets that are valid at once: the one written inline, or those in a file, one on each line, so
 // that a new one can be added before an old one goes.
 func PickSecrets(key string, inline Secret, file string) ([]Secret, error) {
-	if inline == "" && file == "" {
-		return nil, nil
+	if file == "" || inline != "" {
+		one, err := PickSecret(key, inline, file)
+		if one == "" {
+			return nil, err
+		}
+		return []Secret{one}, err
 	}
-	first, err := PickSecret(key, inline, file)
-	if err != nil || file == "" {
-		return []Secret{first}, err
-	}
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) // once: it may change meanwhile
 	if err != nil {
 		return nil, At(key+"_file", "%w", err)
 	}
@@ -187,6 +187,9 @@ func PickSecrets(key string, inline Secret, file string) ([]Secret, error) {
 		if line = strings.TrimSpace(line); line != "" {
 			all = append(all, Secret(line))
 		}
+	}
+	if len(all) == 0 {
+		return nil, At(key+"_file", "%s: empty, expected a secret on each line", file)
 	}
 	return all, nil
 }

@@ -2,10 +2,13 @@ package conffile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -80,5 +83,50 @@ func TestReadSecret(t *testing.T) {
 	}
 	if _, err := ReadSecret(file + ".missing"); err == nil {
 		t.Error("got nil, want an error for a missing file")
+	}
+}
+
+func TestPickSecrets(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "tokens")
+	for text, want := range map[string][]Secret{"a\n": {"a"}, "\n a \n\nb": {"a", "b"}, "": nil, " \n\n": nil} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := PickSecrets("token", "", file)
+		if !slices.Equal(got, want) || (err == nil) != (want != nil) {
+			t.Errorf("%q: got %d secrets, %v, want %d", text, len(got), err, len(want))
+		}
+	}
+	if got, err := PickSecrets("token", "x", ""); err != nil || !slices.Equal(got, []Secret{"x"}) {
+		t.Errorf("inline: got %d secrets, %v", len(got), err)
+	}
+	if got, err := PickSecrets("token", "x", file); err == nil {
+		t.Errorf("both: got %d secrets, want an error", len(got))
+	}
+}
+
+// A file that is rewritten may be empty for a moment: it is read once, so that what was checked is what counts.
+func TestPickSecretsReadsOnce(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "tokens")
+	if err := syscall.Mkfifo(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { // what each read finds
+		err := os.WriteFile(file, []byte("a\n"), 0)
+		written <- errors.Join(err, os.WriteFile(file, nil, 0))
+	}()
+	if got, err := PickSecrets("token", "", file); err != nil || !slices.Equal(got, []Secret{"a"}) {
+		t.Errorf("got %d secrets, %v, want the one that was read", len(got), err)
+	}
+	f, err := os.OpenFile(file, os.O_RDWR, 0) // lets the second writer go, if it waits
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := <-written; err != nil {
+		t.Error(err)
 	}
 }

@@ -55,6 +55,9 @@ func (c Config) walBytes() int64 {
 	return min(max(int64(c.MaxBytes)/8, 256<<10), 4<<20)
 }
 
+// walLimit is what the log shrinks back to after a reader of another process kept it from starting over.
+func (c Config) walLimit() int64 { return 2 * c.walBytes() }
+
 func (c Config) now() time.Time {
 	if c.Now != nil {
 		return c.Now()

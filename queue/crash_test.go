@@ -3,6 +3,7 @@ package queue
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -254,18 +255,7 @@ func TestSQLiteMillion(t *testing.T) {
 
 // TestSQLiteFullDisk fills a small file system, which needs the right to mount one.
 func TestSQLiteFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=14m"); err != nil {
-		if os.Getenv("TRAPGW_PEERS") == "1" && os.Getuid() == 0 {
-			t.Fatalf("mount a small file system: %v", err)
-		}
-		t.Skipf("cannot mount a small file system: %v", err)
-	}
-	defer func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	}()
+	dir := smallDisk(t)
 	log := &logCount{}
 	q, stop := started(t, dir, Config{Log: log.logger()})
 	ctx := context.Background()
@@ -312,4 +302,69 @@ func TestSQLiteFullDisk(t *testing.T) {
 		t.Errorf("reopened: got %d records, want %d", n, acknowledged+5)
 	}
 	stop()
+}
+
+// smallDisk mounts a file system of 14 MiB.
+func smallDisk(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=14m"); err != nil {
+		if os.Getenv("TRAPGW_PEERS") == "1" && os.Getuid() == 0 {
+			t.Fatalf("mount a small file system: %v", err)
+		}
+		t.Skipf("cannot mount a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fillDisk takes all the space that is left, until the returned function gives it back.
+func fillDisk(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	file := filepath.Join(dir, "ballast")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for page := make([]byte, pageSize); err == nil; {
+		_, err = f.Write(page)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(file); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A gateway that was stopped in good order starts on a full disk: it refuses events until there is space.
+func TestOpenOnAFullDisk(t *testing.T) {
+	dir := smallDisk(t)
+	q, stop := started(t, dir, Config{})
+	fill(t, q, 10)
+	stop()
+	free := fillDisk(t, dir)
+	q, stop = started(t, dir, Config{})
+	defer stop()
+	if n := countGood(t, q); n != 10 {
+		t.Errorf("got %d records, want 10", n)
+	}
+	stored := uint64(10)
+	var err error
+	for ; err == nil; stored++ {
+		err = q.Append(t.Context(), &Record{Received: time.Now(), Body: make([]byte, 1<<20)})
+	}
+	stored--
+	free()
+	fill(t, q, 5)
+	if n := countGood(t, q); n != stored+5 {
+		t.Errorf("got %d records, want %d", n, stored+5)
+	}
 }

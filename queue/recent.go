@@ -4,7 +4,7 @@ import "sync"
 
 const (
 	recentRecords = 512  // a power of two
-	recentBody    = 2048 // longer bodies are left to the database, so that this never takes more than 1 MiB
+	recentBody    = 2048 // longer bodies are left to the database, so that this holds 1 MiB, and 1 MiB of a batch that is half pushed out
 )
 
 // recent holds copies of the newest durable records, for outputs that keep up: finding one record in SQLite costs
@@ -15,12 +15,20 @@ type recent struct {
 	ring        [recentRecords]Record
 }
 
-// add takes the records of a committed batch; they follow those it has, or it starts over.
+// add takes the records of a committed batch; they follow those it has, or it starts over. The copies of one batch share
+// one arena, which its last copy keeps alive: it has room for nothing else.
 func (r *recent) add(batch []*request) {
-	size := 0
+	newest, size := uint64(0), 0
 	for _, req := range batch {
 		for _, rec := range req.recs {
-			size += len(rec.Body)
+			newest = rec.Seq
+		}
+	}
+	for _, req := range batch {
+		for _, rec := range req.recs {
+			if keeps(rec, newest) {
+				size += len(rec.Body)
+			}
 		}
 	}
 	arena := make([]byte, 0, size)
@@ -28,7 +36,9 @@ func (r *recent) add(batch []*request) {
 	defer r.mu.Unlock()
 	for _, req := range batch {
 		for _, rec := range req.recs {
-			if len(rec.Body) > recentBody {
+			slot := &r.ring[rec.Seq%recentRecords]
+			if !keeps(rec, newest) {
+				*slot = Record{}
 				r.first, r.last = rec.Seq+1, rec.Seq
 				continue
 			}
@@ -36,7 +46,6 @@ func (r *recent) add(batch []*request) {
 				r.first = rec.Seq
 			}
 			arena = append(arena, rec.Body...)
-			slot := &r.ring[rec.Seq%recentRecords]
 			*slot = *rec
 			slot.Received = rec.Received.UTC()
 			slot.Body = arena[len(arena)-len(rec.Body) : len(arena) : len(arena)]
@@ -44,6 +53,11 @@ func (r *recent) add(batch []*request) {
 			r.first = max(r.first, r.last-min(r.last, recentRecords-1))
 		}
 	}
+}
+
+// keeps tells whether a record is short enough and is not pushed out by its own batch.
+func keeps(rec *Record, newest uint64) bool {
+	return len(rec.Body) <= recentBody && rec.Seq+recentRecords > newest
 }
 
 // read is Read for what is held; nothing is appended when the record after after is not.

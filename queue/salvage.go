@@ -65,7 +65,7 @@ func (w *writer) salvage(cause error) error {
 	}
 	s := &salvager{w: w, dst: dst}
 	s.src, err = openDamaged(dbPath(w.q.dir))
-	if err != nil {
+	if malformed(err) { // anything else says nothing about the page
 		w.log.Error("queue first page damaged, using a new one", "err", err)
 		if err = s.replaceFirstPage(); err == nil {
 			s.src, err = sqlite.OpenConn(dbPath(w.q.dir), sqlite.OpenReadOnly)

@@ -18,12 +18,16 @@ import (
 const (
 	dbFile      = "queue.db"
 	walFile     = "queue.db-wal"
+	shmFile     = "queue.db-shm"
 	lockFile    = "queue.lock"
 	damagedFile = "queue.db.damaged"
 	freshFile   = "queue.db.new"
 )
 
-const pageSize = 4096
+const (
+	pageSize = 4096
+	shmBytes = 32 << 10 // what SQLite makes its index of the log first
+)
 
 // migrations[i] brings a store from schema i to i+1. They are never edited, only added to.
 var migrations = []string{`
@@ -138,10 +142,10 @@ func uriPath(path string) string {
 	return string(b)
 }
 
-// growWAL writes zeros behind the end of the log until it has its usual size: overwriting and syncing blocks that
-// exist takes half the time of appending new ones. SQLite ignores what carries no valid frame.
-func growWAL(path string, size int64) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o640)
+// grow writes zeros behind the end of a file until it has its usual size: overwriting and syncing blocks that exist takes
+// half the time of appending new ones. SQLite ignores what carries no valid frame.
+func grow(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644) // as SQLite makes them
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -392,7 +393,18 @@ func (q *SQLite) Close() error {
 		}
 		q.w.callbacks.Wait()
 		q.recent.close()
-		q.closeE = errors.Join(q.Reader.Close(), q.w.close(), q.lock.Close())
+		q.closeE = errors.Join(q.Reader.Close(), q.w.close())
+		if err := q.reserve(); err != nil {
+			q.log.Warn("queue log not written ahead, the next start needs room on the disk", "err", err)
+		}
+		q.closeE = errors.Join(q.closeE, q.lock.Close())
 	})
 	return q.closeE
+}
+
+// reserve makes the log and its index again, which SQLite removes when the last connection closes and needs before it gives
+// the first answer: without them a gateway that was stopped would not start on a disk that is full. No connection of this
+// process may be open: closing any file lets go of all locks that the process has on it.
+func (q *SQLite) reserve() error {
+	return errors.Join(grow(filepath.Join(q.dir, walFile), q.cfg.walBytes()*3/2), grow(filepath.Join(q.dir, shmFile), shmBytes))
 }

@@ -145,6 +145,7 @@ func TestBoundBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	settle(t, q)
 	st, err := q.Status(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -180,6 +181,119 @@ func TestBoundBytes(t *testing.T) {
 	}
 	if a, b := log.count("queue is full, events are given up that an output has not sent"), log.count("queue gave up events"); a != 1 || b != 1 {
 		t.Errorf("logged %d beginnings and %d ends, want one each", a, b)
+	}
+}
+
+// What a full log gives up is what the bound demands, however large records are, and never what was just acknowledged.
+func TestBoundBytesOfLargeRecords(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name                string
+		small, large, batch int
+		least               uint64 // octets that stay in the log when it is full
+	}{
+		{"large records", 0, 200 << 10, 1, 5 << 20},
+		{"large ones after small ones", 25000, 200 << 10, 1, 5 << 20},
+		{"batches of half the bound", 0, 400 << 10, 10, 4 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			q, stop := started(t, t.TempDir(), Config{MaxBytes: minBytes, Log: slog.New(slog.DiscardHandler)})
+			defer stop()
+			ctx := context.Background()
+			if tt.small > 0 {
+				fill(t, q, tt.small)
+			}
+			for total := 0; total < 3*minBytes; total += tt.batch * tt.large {
+				recs := make([]*Record, tt.batch)
+				for i := range recs {
+					recs[i] = &Record{Received: time.Now(), Input: "w", Body: make([]byte, tt.large)}
+				}
+				if err := q.Append(ctx, recs...); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := q.Read(ctx, recs[0].Seq-1, len(recs), nil); err != nil || len(got) != len(recs) {
+					t.Fatalf("read %d records of %d that were just acknowledged, error %v", len(got), len(recs), err)
+				}
+				st, err := q.Status(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if held := st.Events * uint64(tt.large); total > 2*minBytes && held < tt.least {
+					t.Fatalf("%d octets held after %d, want %d at least", held, total, tt.least)
+				}
+				if st.Bytes > minBytes+8<<20 {
+					t.Fatalf("%d octets on disk after %d, the bound is %d", st.Bytes, total, minBytes)
+				}
+			}
+		})
+	}
+}
+
+// A program that keeps a transaction open makes the log grow, which is no reason to give up events.
+func TestReaderOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log := &logCount{}
+	cfg := Config{MaxBytes: minBytes, Log: log.logger()}
+	q, stop := started(t, dir, cfg)
+	defer stop()
+	ctx := context.Background()
+	if _, err := q.Attach(ctx, "noc"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sqlite.OpenConn(dbPath(dir), sqlite.OpenReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := sqlitex.ExecuteTransient(c, "BEGIN", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := queryInt(c, "SELECT count(*) FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	n := uint64(0)
+	for walSize(t, dir) < 5*int64(cfg.MaxBytes)/4 { // each transaction writes the same pages of the table again
+		fill(t, q, 4)
+		n += 4
+	}
+	if st, err := q.Status(ctx); err != nil || st.Events != n || st.Outputs[0].Lost != 0 {
+		t.Errorf("got %+v, error %v, want %d events and none lost", st, err, n)
+	}
+	if got := log.count("queue log grows beyond its size: another process keeps a transaction open on the database"); got != 1 {
+		t.Errorf("logged %d times, want once", got)
+	}
+	if err := sqlitex.ExecuteTransient(c, "COMMIT", nil); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); walSize(t, dir) > cfg.walLimit(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log still has %d octets", walSize(t, dir))
+		}
+		fill(t, q, 64)
+	}
+}
+
+func walSize(t *testing.T, dir string) int64 {
+	t.Helper()
+	fi, err := os.Stat(filepath.Join(dir, walFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fi.Size()
+}
+
+// settle writes until nothing has to be given up any more.
+func settle(t *testing.T, q *SQLite) {
+	t.Helper()
+	for over := true; over; {
+		if err := q.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		q.turn.Lock()
+		over = q.w.trim.over
+		q.turn.Unlock()
 	}
 }
 
@@ -298,23 +412,16 @@ func TestLossesOfNobody(t *testing.T) {
 
 func TestBoundAgeAndSpaceGivenBack(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	now := time.Now()
 	dir := t.TempDir()
-	q, stop := started(t, dir, Config{MaxAge: 1, Now: func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return now.Add(-time.Hour)
-	}})
+	q, stop := started(t, dir, Config{})
 	ctx := context.Background()
 	fill(t, q, 60000)
 	full, err := q.Status(ctx)
 	if err != nil || full.Events != 60000 {
 		t.Fatalf("got %+v, error %v", full, err)
 	}
-	mu.Lock()
-	now = now.Add(2 * time.Hour)
-	mu.Unlock()
+	stop()
+	q, stop = started(t, dir, Config{MaxAge: 1})
 	// The writer tidies up when it is idle; there is nothing to wait on but the result.
 	deadline := time.Now().Add(30 * time.Second)
 	for {
@@ -338,7 +445,7 @@ func TestBoundAgeAndSpaceGivenBack(t *testing.T) {
 	stop()
 	q, stop = started(t, dir, Config{})
 	defer stop()
-	rec := &Record{Received: now}
+	rec := &Record{Received: time.Now()}
 	if err := q.Append(ctx, rec); err != nil || rec.Seq != 60001 {
 		t.Errorf("got number %d, error %v, want 60001", rec.Seq, err)
 	}
@@ -360,6 +467,7 @@ func TestLostButSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	fill(t, q, 40000)
+	settle(t, q)
 	st, err := q.Status(ctx)
 	if err != nil || st.First < 1000 {
 		t.Fatalf("got %+v, error %v", st, err)

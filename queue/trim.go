@@ -13,7 +13,9 @@ import (
 
 const (
 	measureEvery = 128 << 10   // octets appended between two looks at the size
+	leastStep    = 32 << 10    // octets that a transaction gives up at most, or twice what was appended
 	vacuumFrom   = 1024        // free pages that are worth giving back; fewer are soon used again
+	clockJump    = time.Minute // by so much the time of day may differ from the time that passes
 	quietAfter   = time.Minute // an episode of losses is over when nothing was lost for so long
 )
 
@@ -23,6 +25,7 @@ type trimmer struct {
 	appended  int64 // octets since the last measuring
 	over      bool  // MaxBytes is passed
 	oldest    int64 // receipt of the oldest record, in nanoseconds
+	clock     clock
 	vacuuming bool
 	losses    []loss // of the running transaction
 }
@@ -31,6 +34,34 @@ type loss struct {
 	output      string
 	first, last uint64
 	n           uint64
+}
+
+// clock tells by which time of receipt a record is old enough to go. When the time of day jumps, or the oldest record is of
+// the future, nobody knows any more how old the records are: then those that there are stay for another MaxAge of the time
+// that this process sees pass, and go after that, whatever their times of receipt say.
+type clock struct {
+	started time.Time     // for its monotonic time
+	apart   int64         // time of day less monotonic time, in nanoseconds; 0 before the first look
+	unsure  uint64        // records up to here are of unknown age ...
+	until   time.Duration // ... until then, since started
+}
+
+// cutoff returns the time before which a record has to be received to go, and the last one that goes in any case.
+func (c *clock) cutoff(now time.Time, maxAge time.Duration, oldest int64, first, newest uint64) (before int64, always uint64) {
+	if c.started.IsZero() {
+		c.started = time.Now()
+	}
+	wall, passed := now.UnixNano(), time.Since(c.started)
+	apart := wall - int64(passed)
+	jumped := c.apart != 0 && max(apart-c.apart, c.apart-apart) > int64(clockJump)
+	c.apart = apart
+	if jumped || first > c.unsure && first <= newest && oldest > wall+int64(clockJump) {
+		c.unsure, c.until = newest, passed+maxAge
+	}
+	if first <= c.unsure && passed < c.until {
+		return math.MinInt64, 0
+	}
+	return now.Add(-maxAge).UnixNano(), c.unsure
 }
 
 // episode is a time in which an output keeps losing events.
@@ -57,41 +88,66 @@ func oldest(c *sqlite.Conn, first uint64) (int64, error) {
 	return t, err
 }
 
-// step gives up at most n records inside the running transaction.
-func (t *trimmer) step(w *writer, n int) error {
-	if w.cfg.MaxBytes > 0 && (t.over || t.appended >= measureEvery) {
-		t.appended = 0
-		used, _, err := w.size()
-		if err != nil {
-			return err
+// step gives up some of the oldest records inside the running transaction: as many as a bound demands, within what keeps
+// the transaction short. Those that the transaction itself brings stay, for they are about to be acknowledged.
+func (t *trimmer) step(w *writer) error {
+	atMost, excess := max(leastStep, 2*t.appended), int64(0)
+	if t.over || t.appended >= measureEvery {
+		t.appended, t.over = 0, false
+		if w.cfg.MaxBytes > 0 {
+			used, _, err := w.size()
+			if err != nil {
+				return err
+			}
+			excess = used - int64(w.cfg.MaxBytes)
+			t.over = excess > 0
 		}
-		t.over = used > int64(w.cfg.MaxBytes)
 	}
-	cutoff := int64(math.MinInt64)
+	newest, before, always := w.bounds.last.Load(), int64(math.MinInt64), uint64(0)
 	if w.cfg.MaxAge > 0 {
-		cutoff = w.cfg.now().Add(-time.Duration(w.cfg.MaxAge)).UnixNano()
+		before, always = t.clock.cutoff(w.cfg.now(), time.Duration(w.cfg.MaxAge), t.oldest, w.first, newest)
 	}
-	if w.first > w.last || !t.over && t.oldest >= cutoff {
+	if w.first > newest || !t.over && t.oldest >= before && w.first > always {
 		return nil
 	}
-	through := min(w.first+uint64(n)-1, w.last)
-	if !t.over {
-		young, err := queryInt(w.conn, "SELECT seq FROM events WHERE seq BETWEEN ? AND ? AND received>=? ORDER BY seq LIMIT 1",
-			int64(w.first), int64(through), cutoff)
-		if err != nil {
-			return err
-		}
-		if young > 0 {
-			through = uint64(young) - 1
-		}
+	through, err := t.reach(w, newest, excess, atMost, before, always)
+	if err != nil || through < w.first {
+		return err
 	}
 	if err := t.giveUp(w, through); err != nil {
 		return err
 	}
 	w.first = through + 1
-	var err error
 	t.oldest, err = oldest(w.conn, w.first)
 	return err
+}
+
+// reach returns the last record that goes: all received before that time, all up to always, and at least excess octets, but
+// not more than atMost.
+func (t *trimmer) reach(w *writer, newest uint64, excess, atMost, before int64, always uint64) (through uint64, err error) {
+	st, err := w.conn.Prepare("SELECT seq, received, length(body) FROM events WHERE seq BETWEEN ? AND ? ORDER BY seq")
+	if err != nil {
+		return 0, err
+	}
+	defer st.Reset()
+	st.BindInt64(1, int64(w.first))
+	st.BindInt64(2, int64(newest))
+	through = w.first - 1
+	for octets := int64(0); octets < atMost; octets += st.ColumnInt64(2) + recordOverhead {
+		row, err := st.Step()
+		if err != nil {
+			return 0, err
+		}
+		if !row {
+			return newest, nil // numbers without records
+		}
+		seq := uint64(st.ColumnInt64(0))
+		if octets >= excess && st.ColumnInt64(1) >= before && seq > always {
+			break
+		}
+		through = seq
+	}
+	return through, nil
 }
 
 // giveUp deletes the records up to and including through, and what is known about them.
@@ -144,7 +200,8 @@ func (t *trimmer) giveUp(w *writer, through uint64) error {
 	return setMeta(w.conn, "trimmed", strconv.FormatUint(through, 10))
 }
 
-// size is what the store takes on disk, pages that will be given back or used again not counted.
+// size is what the store takes on disk, pages that will be given back or used again not counted, and no more of the log
+// than what it may take: giving up events makes it no shorter while a reader of another process holds it.
 func (w *writer) size() (used, free int64, err error) {
 	var n [2]int64
 	for i, st := range []*sqlite.Stmt{w.st.pages, w.st.free} {
@@ -158,7 +215,7 @@ func (w *writer) size() (used, free int64, err error) {
 	}
 	used = (n[0] - n[1]) * pageSize
 	if fi, err := os.Stat(filepath.Join(w.q.dir, walFile)); err == nil {
-		used += fi.Size()
+		used += min(fi.Size(), w.cfg.walLimit())
 	}
 	return used, n[1], nil
 }
@@ -227,7 +284,7 @@ func (w *writer) tidy() (more bool) {
 		return false
 	}
 	first := w.first
-	err := w.inTransaction(func() error { return w.trim.step(w, 256) })
+	err := w.inTransaction(func() error { return w.trim.step(w) })
 	if more = err == nil && w.first != first; err == nil && !more {
 		more, err = w.vacuum()
 	}
@@ -269,12 +326,17 @@ func (w *writer) checkpoint() {
 		w.conn.SetBusyTimeout(5 * time.Second)
 		w.q.Reader.gate.Unlock()
 		if err == nil && busy == 0 {
-			w.logged = 0
+			w.logged, w.walHeld = 0, false
 			return
 		}
 	}
 	if err != nil {
 		w.log.Debug("queue log not copied into the database yet", "err", err)
+	}
+	if bytes := frames * pageSize; err == nil && bytes > 2*w.cfg.walLimit() && !w.walHeld {
+		w.walHeld = true
+		w.log.Warn("queue log grows beyond its size: another process keeps a transaction open on the database",
+			"file", filepath.Join(w.q.dir, walFile), "bytes", bytes)
 	}
 	w.logged = w.cfg.walBytes() * 3 / 4 // again soon, not at once
 }

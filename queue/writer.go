@@ -15,6 +15,7 @@ import (
 const (
 	maxBatchRecords = 4096
 	maxBatchBytes   = 4 << 20
+	recordOverhead  = 64 // octets of a record beside its body
 	maxTailRuns     = 64 // a row of deliveries is extended until it has so many runs
 	tick            = time.Second
 	gatherFor       = time.Millisecond // how long a transaction is put off for others to join
@@ -41,6 +42,7 @@ type writer struct {
 
 	trim      trimmer
 	logged    int64 // octets written to the log since it started over, about
+	walHeld   bool  // and it was logged that somebody keeps it from starting over
 	failing   streak
 	repaired  time.Time // last salvage
 	freshRead bool      // cursors could not be salvaged: a new output starts at the oldest record
@@ -78,8 +80,7 @@ func (w *writer) open() error {
 		return err
 	}
 	w.conn = c
-	// After a reader of another process kept the log from starting over, it shrinks back to this.
-	err = sqlitex.ExecuteTransient(c, fmt.Sprintf("PRAGMA journal_size_limit=%d", 2*w.cfg.walBytes()), nil)
+	err = sqlitex.ExecuteTransient(c, fmt.Sprintf("PRAGMA journal_size_limit=%d", w.cfg.walLimit()), nil)
 	if err == nil {
 		err = w.load()
 	}
@@ -87,7 +88,7 @@ func (w *writer) open() error {
 		w.conn = nil
 		return errors.Join(err, c.Close())
 	}
-	if err := growWAL(filepath.Join(w.q.dir, walFile), w.cfg.walBytes()*3/2); err != nil {
+	if err := grow(filepath.Join(w.q.dir, walFile), w.cfg.walBytes()*3/2); err != nil {
 		w.log.Warn("queue log not written ahead, appending is slower", "err", err)
 	}
 	w.logged = w.cfg.walBytes() - 1 // unknown: the first idle moment finds out
@@ -276,14 +277,12 @@ func (w *writer) note(err error) {
 // transact does the work of the batch in one transaction. On error nothing of it is stored.
 func (w *writer) transact(batch []*request) error {
 	err := w.inTransaction(func() error {
-		records := 0
 		w.logged += 4 * pageSize // the first page, the map of pages, an inner page and one that is not full
 		for _, req := range batch {
 			var err error
 			switch {
 			case req.recs != nil:
 				err = w.append(req.recs)
-				records += len(req.recs)
 			case req.progress != nil:
 				req.err, err = w.progress(req.output, req.progress)
 			case req.attach:
@@ -300,7 +299,7 @@ func (w *writer) transact(batch []*request) error {
 				return err
 			}
 		}
-		return w.trim.step(w, max(64, 2*records))
+		return w.trim.step(w)
 	})
 	if err == nil {
 		w.q.recent.add(batch)
@@ -375,7 +374,7 @@ func (w *writer) append(recs []*Record) error {
 			return err
 		}
 		rec.Seq, w.last = seq, seq
-		size += len(rec.Body) + 64
+		size += len(rec.Body) + recordOverhead
 	}
 	w.trim.appended += int64(size)
 	w.logged += int64(size)

@@ -186,6 +186,9 @@ func (c *config) outputNames() []string {
 	return names
 }
 
+// bodiesHeld is how many of the largest bodies the log must have room for: what was just stored must not have to go.
+const bodiesHeld = 8
+
 func (c *config) validate() error {
 	var errs []error
 	add := func(path string, err error) { errs = append(errs, conffile.In(path, err)) }
@@ -204,6 +207,10 @@ func (c *config) validate() error {
 	add("dbus", c.DBus.Validate())
 	add("heartbeat", c.Heartbeat.validate())
 	add("sources", c.Sources.validate())
+	if max := c.Queue.MaxBytes; max > 0 && max < bodiesHeld*c.Webhook.MaxBody {
+		errs = append(errs, conffile.At("queue.max_bytes", "%v is too small for webhook.max_body %v: at least %v, or 0 for no bound",
+			max, c.Webhook.MaxBody, bodiesHeld*c.Webhook.MaxBody))
+	}
 	if c.StateDir == "" {
 		errs = append(errs, conffile.At("state_dir", "empty, expected a directory such as /var/lib/gluster-trapgw"))
 	}

@@ -68,6 +68,21 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 	}
 }
 
+func TestSenderThatNeverReadsIsCutOff(t *testing.T) {
+	s := start(t, DefaultConfig(), time.Now, func(in *Input) { in.limits.write = 200 * time.Millisecond })
+	c := dial(t, "tcp", s.Addr(), "")
+	if err := c.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	requests, err := strings.Repeat("GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 1000), error(nil)
+	for err == nil {
+		_, err = io.WriteString(c, requests)
+	}
+	if err, ok := err.(net.Error); ok && err.Timeout() {
+		t.Error("the server keeps the connection")
+	}
+}
+
 func TestSlowSenderDoesNotHoldUpShutdown(t *testing.T) {
 	s := start(t, DefaultConfig(), time.Now, func(in *Input) { in.limits.shutdown = 50 * time.Millisecond })
 	// The answer to the first request shows that the server has the connection, before the second begins.
@@ -190,8 +205,38 @@ func TestExpectContinue(t *testing.T) {
 	if rest, err := io.ReadAll(r); err != nil || !strings.Contains(string(rest), "HTTP/1.1 200") {
 		t.Errorf("got %q, %v, want 200", rest, err)
 	}
-	if got := ended(t, dial(t, "tcp", s.Addr(), head+"\r\n")); !strings.HasPrefix(got, "HTTP/1.1 417") {
-		t.Errorf("got %q, want 417 without asking for the body", got)
+}
+
+func TestExpectContinueRefusedKeepsTheConnection(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Token = "t0ken"
+	s := start(t, cfg, time.Now)
+	c := dial(t, "tcp", s.Addr(), "")
+	r := bufio.NewReader(c)
+	for _, step := range []struct {
+		name, head string
+		want       int
+	}{
+		{"wrong credentials", "Authorization: Bearer wrong\r\nExpect: 100-continue\r\n", 401},
+		{"right credentials", "Authorization: Bearer t0ken\r\n", 200},
+		{"wrong credentials again", "Authorization: Bearer wrong\r\n", 401},
+	} {
+		if _, err := io.WriteString(c, slowHead+step.head+"\r\n"+goodBody); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err == nil && resp.StatusCode == http.StatusContinue {
+			resp, err = http.ReadResponse(r, nil)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != step.want {
+			t.Errorf("%s: got %s, %v, want %d", step.name, resp.Status, err, step.want)
+		}
+	}
+	if got := s.bodies(); len(got) != 1 || got[0] != goodBody {
+		t.Errorf("stored %q, want the event with the right credentials", got)
 	}
 }
 

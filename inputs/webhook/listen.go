@@ -21,6 +21,7 @@ type limits struct {
 	inFlight    int // events waiting to be durable; further ones get 503
 	headerBytes int
 	read        time.Duration // for the whole request, and for the TLS handshake
+	write       time.Duration // until the sender takes an answer
 	idle        time.Duration
 	shutdown    time.Duration // for what is under way
 }
@@ -31,6 +32,7 @@ var defaultLimits = limits{
 	inFlight:    2048,
 	headerBytes: 16 << 10,
 	read:        15 * time.Second,
+	write:       15 * time.Second,
 	idle:        2 * time.Minute,
 	shutdown:    10 * time.Second,
 }
@@ -132,7 +134,7 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 func (g *gate) admit(c net.Conn) net.Conn {
 	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return &gatedConn{Conn: c, leave: sync.OnceFunc(func() { <-g.free })}
+		return &gatedConn{Conn: c, write: g.in.limits.write, leave: sync.OnceFunc(func() { <-g.free })}
 	}
 	source := tcp.AddrPort().Addr().Unmap().WithZone("")
 	g.mu.Lock()
@@ -142,7 +144,7 @@ func (g *gate) admit(c net.Conn) net.Conn {
 	}
 	g.mu.Unlock()
 	if fits {
-		return &gatedConn{Conn: c, remote: sender{tcp, source.String()}, leave: sync.OnceFunc(func() { g.leave(source) })}
+		return &gatedConn{Conn: c, remote: sender{tcp, source.String()}, write: g.in.limits.write, leave: sync.OnceFunc(func() { g.leave(source) })}
 	}
 	g.in.Counters.Disconnected.Add(1)
 	g.in.complain("webhook closed a connection: the sender has too many", source.String(), nil)
@@ -159,13 +161,15 @@ func (g *gate) leave(source netip.Addr) {
 	<-g.free
 }
 
-// gatedConn tells the gate when it is closed. Only its Close may be called beside its other methods.
+// gatedConn tells the gate when it is closed, and is given up when the other side reads nothing. Only its Close may be
+// called beside its other methods.
 //
 // The server puts deadlines off with each request and each answer, and every move of a timer of the runtime costs some
 // tenths of a microsecond. So a later deadline is set only when the earlier one has passed.
 type gatedConn struct {
 	net.Conn
 	remote        sender
+	write         time.Duration // how long one answer may take; 0 is no limit
 	leave         func()
 	reads, writes deadline
 }
@@ -236,7 +240,14 @@ func (c *gatedConn) Read(p []byte) (int, error) {
 	}
 }
 
+// Write gives each answer its own time. fasthttp's WriteTimeout would leave the deadline of one answer in place for the
+// 100 Continue that comes before the next, which then may be over.
 func (c *gatedConn) Write(p []byte) (done int, err error) {
+	if c.write > 0 {
+		if err := c.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
+			return 0, err
+		}
+	}
 	for {
 		n, err := c.Conn.Write(p[done:])
 		done += n

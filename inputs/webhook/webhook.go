@@ -77,7 +77,6 @@ func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
 	srv := &fasthttp.Server{
 		Handler:                      in.serve,
 		ErrorHandler:                 in.broken,
-		ContinueHandler:              in.wanted,
 		ConnState:                    open.state,
 		ReadTimeout:                  in.limits.read,
 		IdleTimeout:                  in.limits.idle,
@@ -150,11 +149,6 @@ func (c *connections) close() int {
 		conn.Close() //nolint:errcheck // it is being given up
 	}
 	return len(c.open)
-}
-
-// wanted says whether the body of a request with Expect: 100-continue is asked for; if not, the answer is 417.
-func (in *Input) wanted(h *fasthttp.RequestHeader) bool {
-	return h.IsPost() && in.secrets.auth().check(string(h.Peek("Authorization"))) == nil
 }
 
 // serve answers one request. The body is read by then, up to max_body.
