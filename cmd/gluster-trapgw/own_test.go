@@ -159,7 +159,7 @@ func TestHeartbeatWithoutRemovedOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if list := g.readers.Load(); list != nil && (*list)[0].done.Load() >= seq {
+		if list := *g.readers.Load(); len(list) > 0 && list[0].done.Load() >= seq {
 			break
 		}
 		if time.Now().After(deadline) {
