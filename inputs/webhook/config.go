@@ -3,6 +3,7 @@ package webhook
 import (
 	"errors"
 	"net/netip"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,7 @@ const largestBody = 16 << 20
 // Validate reports every mistake, unreadable secrets and certificates included.
 func (c *Config) Validate() error {
 	var errs []error
-	add := func(path, format string, args ...any) { errs = append(errs, conffile.At(path, format, args...)) }
+	add := func(key, format string, args ...any) { errs = append(errs, conffile.At(key, format, args...)) }
 	if len(c.Listen) == 0 {
 		add("listen", "empty, expected an address like 127.0.0.1:9000")
 	}
@@ -59,6 +60,8 @@ func (c *Config) Validate() error {
 	}
 	if !strings.HasPrefix(c.Path, "/") || strings.ContainsAny(c.Path, "?#% ") {
 		add("path", "%q is not a path: it begins with / and has no query, no %% and no space", c.Path)
+	} else if clean := path.Clean(c.Path); clean != c.Path && clean+"/" != c.Path {
+		add("path", "%q is read as %q: write it like that, also in webhook-add", c.Path, clean)
 	}
 	if c.MaxBody < 1024 || c.MaxBody > largestBody {
 		add("max_body", "%s is out of range: 1KiB to 16MiB", c.MaxBody)

@@ -114,6 +114,13 @@ func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
 	return errors.Join(fmt.Errorf("serve the webhook: %w", err), srv.Shutdown())
 }
 
+// here tells whether the request is for the configured path. Nearly always it is written just so, and then the URL is not
+// taken apart.
+func (in *Input) here(x *fasthttp.RequestCtx) bool {
+	plain, _, _ := bytes.Cut(x.Request.Header.RequestURI(), []byte("?"))
+	return string(plain) == in.cfg.Path || string(x.Path()) == in.cfg.Path
+}
+
 // slack is how much beyond max_body is still read, so that a sender hears 413: one who is cut off while it writes does
 // not read the answer.
 const slack = 256 << 10
@@ -166,7 +173,7 @@ func (in *Input) serve(x *fasthttp.RequestCtx) {
 		refuse(x, fasthttp.StatusForbidden, &bodyError{Text: "this address is not allowed"})
 		return
 	}
-	if string(x.Path()) != in.cfg.Path {
+	if !in.here(x) {
 		in.Counters.NotFound.Add(1)
 		refuse(x, fasthttp.StatusNotFound, &bodyError{Text: "nothing here: events are posted to " + in.cfg.Path})
 		return

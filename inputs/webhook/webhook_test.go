@@ -287,6 +287,27 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 	}
 }
 
+func TestValidatePath(t *testing.T) {
+	for path, want := range map[string]string{
+		"/listen": "", "/listen/": "", "/": "", "/a/b.c": "", "/a..b": "",
+		"//listen":     `path: "//listen" is read as "/listen": write it like that, also in webhook-add`,
+		"/a/../listen": `path: "/a/../listen" is read as "/listen": write it like that, also in webhook-add`,
+		"/a//b":        `path: "/a//b" is read as "/a/b": write it like that, also in webhook-add`,
+		"/./listen":    `path: "/./listen" is read as "/listen": write it like that, also in webhook-add`,
+		"/listen?a":    `path: "/listen?a" is not a path: it begins with / and has no query, no % and no space`,
+	} {
+		cfg := DefaultConfig()
+		cfg.Path = path
+		got := ""
+		if err := cfg.Validate(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("path %q: got %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	everybody := netip.MustParsePrefix("192.0.2.0/24")
 	for name, c := range map[string]struct {
