@@ -73,15 +73,12 @@ func (o *Output) sendTraps(ctx context.Context, batch []outputs.Message) (int, e
 			if ctx.Err() != nil {
 				return i, ctx.Err()
 			}
-			if i == 0 && !h.down && isRefusal(err) {
-				h.lost()
-			}
 			refused := isRefusal(err)
 			if refused {
 				i = max(i-1, 0) // it is about the packet before, or about one still before that
 			}
 			h.sent(batch[:i])
-			if refused && i > 0 {
+			if refused && !h.down {
 				h.lost()
 			}
 			return i, o.failed(err)
@@ -115,8 +112,9 @@ func (o *Output) repeat(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(h.again) > 0 {
+	if again := h.again; len(again) > 0 {
 		h.again, h.down = nil, false
+		h.sent(again) // a refusal of the last of them may still come
 	}
 	return nil
 }

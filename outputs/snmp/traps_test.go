@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,37 +106,48 @@ func TestSendNoticesRefusalAndRepeats(t *testing.T) {
 	}
 }
 
-// A refusal that arrives after Send has returned is about packets that count as delivered: they are sent again.
+// A refusal that arrives after Send has returned is about packets that count as delivered: they are sent again. The next Send
+// hears of it with its first packet or, when the refusal takes longer, with its second.
 func TestSendRepeatsWhatALateRefusalIsAbout(t *testing.T) {
 	t.Parallel()
-	addr, got, stop := receive(t, "127.0.0.1:0")
-	o := newOutput(t, config(addr))
-	one := func(seq uint64) []outputs.Message {
-		n := quorumLost(t)
-		n.Seq = seq
-		return []outputs.Message{render(t, o, n)}
-	}
-	sendAll(t, o, one(1))
-	next(t, got)
-	stop()
-	// What the network would do: the packet goes out, and its refusal comes later.
-	if _, err := o.link.conn.Write(one(2)[0].Data); err != nil {
-		t.Fatal(err)
-	}
-	o.past.sent(one(2))
-	if n, err := o.Send(context.Background(), one(3)); n != 0 || err == nil {
-		t.Fatalf("sent %d, error %v", n, err)
-	}
-	_, got, _ = receive(t, addr)
-	if n, err := o.Send(context.Background(), one(3)); n != 1 || err != nil {
-		t.Fatalf("sent %d, error %v", n, err)
-	}
-	var seqs []string
-	for len(seqs) == 0 || seqs[len(seqs)-1] != "3" {
-		seqs = append(seqs, next(t, got).Value("gtgEvSequence.0"))
-	}
-	if len(seqs) < 2 || seqs[len(seqs)-2] != "2" {
-		t.Errorf("got %v, want 2 before 3", seqs)
+	for _, late := range []struct {
+		name  string
+		there bool // the refusal is there before the next Send
+	}{{"before the next packet", true}, {"after the next packet", false}} {
+		t.Run(late.name, func(t *testing.T) {
+			addr, got, stop := receive(t, "127.0.0.1:0")
+			o := newOutput(t, config(addr))
+			one := func(seq uint64) outputs.Message {
+				n := quorumLost(t)
+				n.Seq = seq
+				return render(t, o, n)
+			}
+			sendAll(t, o, []outputs.Message{one(1)})
+			next(t, got)
+			stop()
+			// What the network would do: the packet goes out, and its refusal comes later.
+			if late.there {
+				if _, err := o.link.conn.Write(one(2).Data); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o.past.sent([]outputs.Message{one(2)})
+			batch := []outputs.Message{one(3), one(4)}
+			if n, err := o.Send(context.Background(), batch); n != 0 || err == nil {
+				t.Fatalf("sent %d, error %v", n, err)
+			}
+			_, got, _ = receive(t, addr)
+			if n, err := o.Send(context.Background(), batch); n != len(batch) || err != nil {
+				t.Fatalf("sent %d, error %v", n, err)
+			}
+			var seqs []string
+			for len(seqs) == 0 || seqs[len(seqs)-1] != "4" {
+				seqs = append(seqs, next(t, got).Value("gtgEvSequence.0"))
+			}
+			if len(seqs) < 3 || !slices.Equal(seqs[len(seqs)-3:], []string{"2", "3", "4"}) {
+				t.Errorf("got %v, want 2 before 3 and 4", seqs)
+			}
+		})
 	}
 }
 
