@@ -29,6 +29,8 @@ func serveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			// Who reads the log may go away, a pipe to logger or the journal; the gateway goes on without.
+			signal.Ignore(syscall.SIGPIPE)
 			log := newLogger(c.App.ErrWriter, cfg.Log)
 			if len(cfg.Outputs) == 0 {
 				log.Warn("no outputs are configured: events are stored and sent nowhere", "config", file)
