@@ -55,6 +55,9 @@ func (c Config) walBytes() int64 {
 	return min(max(int64(c.MaxBytes)/8, 256<<10), 4<<20)
 }
 
+// walAhead is how much of the log is written ahead: a little more than it has when it starts over.
+func (c Config) walAhead() int64 { return c.walBytes() * 3 / 2 }
+
 // walLimit is what the log shrinks back to after a reader of another process kept it from starting over.
 func (c Config) walLimit() int64 { return 2 * c.walBytes() }
 

@@ -406,5 +406,5 @@ func (q *SQLite) Close() error {
 // the first answer: without them a gateway that was stopped would not start on a disk that is full. No connection of this
 // process may be open: closing any file lets go of all locks that the process has on it.
 func (q *SQLite) reserve() error {
-	return errors.Join(grow(filepath.Join(q.dir, walFile), q.cfg.walBytes()*3/2), grow(filepath.Join(q.dir, shmFile), shmBytes))
+	return errors.Join(grow(filepath.Join(q.dir, walFile), q.cfg.walAhead()), grow(filepath.Join(q.dir, shmFile), shmBytes))
 }

@@ -88,7 +88,7 @@ func (w *writer) open() error {
 		w.conn = nil
 		return errors.Join(err, c.Close())
 	}
-	if err := grow(filepath.Join(w.q.dir, walFile), w.cfg.walBytes()*3/2); err != nil {
+	if err := grow(filepath.Join(w.q.dir, walFile), w.cfg.walAhead()); err != nil {
 		w.log.Warn("queue log not written ahead, appending is slower", "err", err)
 	}
 	w.logged = w.cfg.walBytes() - 1 // unknown: the first idle moment finds out
