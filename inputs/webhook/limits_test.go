@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"io"
 	"log/slog"
 	"net"
@@ -16,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
+	"github.com/gluster-trapgw/gluster-trapgw/conffile"
 	"github.com/gluster-trapgw/gluster-trapgw/inputs"
 )
 
@@ -165,6 +167,87 @@ func TestTooManyUnderWayIs503(t *testing.T) {
 	}
 	if got := in.Counters.ByStatus(); got[503] != 1 || got[200] != 1 || in.Counters.Busy.Load() != 1 {
 		t.Errorf("counted %v", got)
+	}
+}
+
+// Whoever writes a body that is refused before it is read hears why: the answer is not lost with the rest of the body.
+func TestLongBodies(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Token = "t0ken"
+	s := start(t, cfg, time.Now)
+	fits := goodBody + strings.Repeat(" ", int(cfg.MaxBody)-len(goodBody))
+	chunk := fmt.Sprintf("%x\r\n%s\r\n", len(fits), fits)
+	sized := func(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body) }
+	for _, tt := range []struct {
+		name, token, rest string
+		want              int
+	}{
+		{"as long as may be", "t0ken", sized(fits), 200},
+		{"as long as may be, in chunks", "t0ken", "Transfer-Encoding: chunked\r\n\r\n" + chunk + "0\r\n\r\n", 200},
+		{"too long", "t0ken", sized(fits + " "), 413},
+		{"far too long", "t0ken", sized(strings.Repeat("x", 10<<20)), 413},
+		{"too long, in chunks", "t0ken", "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat(chunk, 100), 413},
+		{"of a stranger", "wrong", sized(fits), 401},
+		{"of a stranger, far too long", "wrong", sized(strings.Repeat("x", 10<<20)), 401},
+		{"of a stranger, in chunks", "wrong", "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat(chunk, 100), 413},
+		{"short, of a stranger", "wrong", sized(goodBody), 401},
+	} {
+		c := dial(t, "tcp", s.Addr(), "POST /listen HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "+tt.token+"\r\n"+tt.rest)
+		if got, want := ended(t, c), fmt.Sprintf("HTTP/1.1 %d ", tt.want); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, want)
+		}
+	}
+	if got := s.Counters.ByStatus(); got[200] != 2 || got[413] != 4 || got[401] != 3 {
+		t.Errorf("counted %v, want 2 times 200, 4 times 413 and 3 times 401", got)
+	}
+}
+
+func TestStrangersMayNotFillMemory(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.Token = "t0ken"
+	in, err := New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		token  string
+		length int
+		want   int // 0 is max_body
+	}{
+		{"t0ken", 300, 0}, {"t0ken", 60000, 0}, {"t0ken", -1, 0}, {"wrong", 60000, strangerBody}, {"wrong", -1, strangerBody},
+	} {
+		var h fasthttp.RequestHeader
+		h.SetMethod("POST")
+		h.Set("Authorization", "Bearer "+tt.token)
+		h.SetContentLength(tt.length)
+		if got := in.bodyLimit(&h).MaxRequestBodySize; got != tt.want {
+			t.Errorf("%s, %d octets: got the limit %d, want %d", tt.token, tt.length, got, tt.want)
+		}
+	}
+}
+
+func TestLingeringEnds(t *testing.T) {
+	tooLong := fmt.Sprintf("POST /listen HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n{", 1<<20)
+	for name, set := range map[string]func(*Input){
+		"after its time":    func(in *Input) { in.limits.linger = 100 * time.Millisecond },
+		"with the shutdown": func(in *Input) { in.limits.linger, in.limits.shutdown = time.Hour, 50*time.Millisecond },
+	} {
+		s := start(t, DefaultConfig(), time.Now, set)
+		c := dial(t, "tcp", s.Addr(), tooLong)
+		if got := ended(t, c); !strings.HasPrefix(got, "HTTP/1.1 413") { // the half that the server writes to
+			t.Errorf("%s: got %q, want 413", name, got)
+		}
+		if err := s.stop(); err != nil {
+			t.Errorf("%s: Run returned %v", name, err)
+		}
+		var err error
+		for err == nil { // until the server is gone
+			_, err = io.WriteString(c, strings.Repeat(" ", 4096))
+		}
+		if err, ok := err.(net.Error); ok && err.Timeout() {
+			t.Errorf("%s: the server keeps the connection", name)
+		}
 	}
 }
 

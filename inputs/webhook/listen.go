@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gluster-trapgw/gluster-trapgw/listener"
@@ -22,6 +24,7 @@ type limits struct {
 	headerBytes int
 	read        time.Duration // for the whole request, and for the TLS handshake
 	write       time.Duration // until the sender takes an answer
+	linger      time.Duration // for the rest of a body that is refused
 	idle        time.Duration
 	shutdown    time.Duration // for what is under way
 }
@@ -33,6 +36,7 @@ var defaultLimits = limits{
 	headerBytes: 16 << 10,
 	read:        15 * time.Second,
 	write:       15 * time.Second,
+	linger:      5 * time.Second,
 	idle:        2 * time.Minute,
 	shutdown:    10 * time.Second,
 }
@@ -134,7 +138,7 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 func (g *gate) admit(c net.Conn) net.Conn {
 	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return &gatedConn{Conn: c, write: g.in.limits.write, leave: sync.OnceFunc(func() { <-g.free })}
+		return g.in.guard(c, sender{}, func() { <-g.free })
 	}
 	source := tcp.AddrPort().Addr().Unmap().WithZone("")
 	g.mu.Lock()
@@ -144,7 +148,7 @@ func (g *gate) admit(c net.Conn) net.Conn {
 	}
 	g.mu.Unlock()
 	if fits {
-		return &gatedConn{Conn: c, remote: sender{tcp, source.String()}, write: g.in.limits.write, leave: sync.OnceFunc(func() { g.leave(source) })}
+		return g.in.guard(c, sender{tcp, source.String()}, func() { g.leave(source) })
 	}
 	g.in.Counters.Disconnected.Add(1)
 	g.in.complain("webhook closed a connection: the sender has too many", source.String(), nil)
@@ -169,9 +173,15 @@ func (g *gate) leave(source netip.Addr) {
 type gatedConn struct {
 	net.Conn
 	remote        sender
-	write         time.Duration // how long one answer may take; 0 is no limit
+	write, linger time.Duration // how long one answer and the rest of a body may take; 0 is no limit for answers
+	lingers       atomic.Bool   // there is such a rest
 	leave         func()
 	reads, writes deadline
+}
+
+// guard returns the connection with its limits.
+func (in *Input) guard(c net.Conn, remote sender, leave func()) *gatedConn {
+	return &gatedConn{Conn: c, remote: remote, write: in.limits.write, linger: in.limits.linger, leave: sync.OnceFunc(leave)}
 }
 
 // sender is the address of a connection and, as each event carries it, its IP address as text without a zone.
@@ -260,8 +270,24 @@ func (c *gatedConn) Write(p []byte) (done int, err error) {
 	}
 }
 
-// Close closes the connection and frees its place.
+// linger has the connection closed in the way of a server that does not want the rest of a body: what is sent until the
+// sender has read the answer is thrown away. If the connection were closed under a sender that still writes, the answer
+// would be lost with it.
+func linger(conn net.Conn) {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if c, ok := conn.(*gatedConn); ok {
+		c.lingers.Store(true)
+	}
+}
+
+// Close closes the connection and frees its place. A second call cuts lingering short.
 func (c *gatedConn) Close() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.CompareAndSwap(true, false) &&
+		half.CloseWrite() == nil && c.Conn.SetReadDeadline(time.Now().Add(c.linger)) == nil {
+		io.Copy(io.Discard, c.Conn) //nolint:errcheck // whatever ends it
+	}
 	c.leave()
 	return c.Conn.Close()
 }

@@ -81,7 +81,8 @@ func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
 		ReadTimeout:                  in.limits.read,
 		IdleTimeout:                  in.limits.idle,
 		ReadBufferSize:               in.limits.headerBytes,
-		MaxRequestBodySize:           int(in.cfg.MaxBody) + slack,
+		HeaderReceived:               in.bodyLimit,
+		MaxRequestBodySize:           int(in.cfg.MaxBody),
 		Concurrency:                  in.limits.connections + 1, // the listener holds the bound, where connections wait
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
@@ -101,6 +102,7 @@ func (in *Input) Run(ctx context.Context, accept inputs.Accept) error {
 		if err = errors.Join(err, srv.Shutdown()); err != nil && !errors.Is(err, net.ErrClosed) {
 			in.log.Debug("webhook stopped", "err", err)
 		}
+		open.close() // those that linger
 	})
 	ended := make(chan error, len(in.listeners))
 	for _, l := range in.listeners {
@@ -121,9 +123,19 @@ func (in *Input) here(x *fasthttp.RequestCtx) bool {
 	return string(plain) == in.cfg.Path || string(x.Path()) == in.cfg.Path
 }
 
-// slack is how much beyond max_body is still read, so that a sender hears 413: one who is cut off while it writes does
-// not read the answer.
-const slack = 256 << 10
+// strangerBody is how much of a body is taken before the credentials were looked at. Nearly all events are shorter, so that
+// only the long ones cost a second look; and nobody without credentials can have us keep more.
+const strangerBody = 4 << 10
+
+// bodyLimit is asked when the header of a request is read and its body is not. No limit of its own is that of the server.
+func (in *Input) bodyLimit(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+	if n := h.ContentLength(); n < 0 || n > strangerBody { // a chunked body has a negative one
+		if in.secrets.auth().check(string(h.Peek(fasthttp.HeaderAuthorization))) != nil {
+			c.MaxRequestBodySize = strangerBody
+		}
+	}
+	return c
+}
 
 // connections are those that are open, for the end of a shutdown that takes too long.
 type connections struct {
@@ -158,7 +170,7 @@ func (c *connections) close() int {
 	return len(c.open)
 }
 
-// serve answers one request. The body is read by then, up to max_body.
+// serve answers one request. The body is read by then.
 func (in *Input) serve(x *fasthttp.RequestCtx) {
 	defer func() { // fasthttp would end the process
 		if p := recover(); p != nil {
@@ -167,28 +179,7 @@ func (in *Input) serve(x *fasthttp.RequestCtx) {
 		}
 	}()
 	remote := remoteIP(x.RemoteAddr())
-	if !in.cfg.allows(remote) {
-		in.Counters.Forbidden.Add(1)
-		in.complain("webhook refused a sender that allow_from does not name", remote, nil)
-		refuse(x, fasthttp.StatusForbidden, &bodyError{Text: "this address is not allowed"})
-		return
-	}
-	if !in.here(x) {
-		in.Counters.NotFound.Add(1)
-		refuse(x, fasthttp.StatusNotFound, &bodyError{Text: "nothing here: events are posted to " + in.cfg.Path})
-		return
-	}
-	if !x.IsPost() {
-		in.Counters.BadMethod.Add(1)
-		x.Response.Header.Set("Allow", fasthttp.MethodPost)
-		refuse(x, fasthttp.StatusMethodNotAllowed, &bodyError{Text: "events are posted: use POST"})
-		return
-	}
-	if err := in.secrets.auth().check(string(x.Request.Header.Peek("Authorization"))); err != nil {
-		in.Counters.Unauthorized.Add(1)
-		in.complain("webhook refused a sender", remote, err)
-		x.Response.Header.Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
-		refuse(x, fasthttp.StatusUnauthorized, &bodyError{Text: err.Error()})
+	if !in.admits(x, remote) {
 		return
 	}
 	if wait := in.rates.take(remote, in.now()); wait > 0 {
@@ -199,10 +190,6 @@ func (in *Input) serve(x *fasthttp.RequestCtx) {
 		return
 	}
 	body := x.Request.Body()
-	if len(body) > int(in.cfg.MaxBody) {
-		in.tooLarge(x, remote)
-		return
-	}
 	if len(body) == 0 {
 		in.Counters.Tests.Add(1)
 		return
@@ -221,6 +208,35 @@ func (in *Input) serve(x *fasthttp.RequestCtx) {
 	if in.store(x, remote, string(node), body) {
 		in.Counters.Accepted.Add(1)
 	}
+}
+
+// admits tells whether the sender may post events and is about to, or answers why not. It does not look at the body.
+func (in *Input) admits(x *fasthttp.RequestCtx, remote string) bool {
+	if !in.cfg.allows(remote) {
+		in.Counters.Forbidden.Add(1)
+		in.complain("webhook refused a sender that allow_from does not name", remote, nil)
+		refuse(x, fasthttp.StatusForbidden, &bodyError{Text: "this address is not allowed"})
+		return false
+	}
+	if !in.here(x) {
+		in.Counters.NotFound.Add(1)
+		refuse(x, fasthttp.StatusNotFound, &bodyError{Text: "nothing here: events are posted to " + in.cfg.Path})
+		return false
+	}
+	if !x.IsPost() {
+		in.Counters.BadMethod.Add(1)
+		x.Response.Header.Set("Allow", fasthttp.MethodPost)
+		refuse(x, fasthttp.StatusMethodNotAllowed, &bodyError{Text: "events are posted: use POST"})
+		return false
+	}
+	if err := in.secrets.auth().check(string(x.Request.Header.Peek("Authorization"))); err != nil {
+		in.Counters.Unauthorized.Add(1)
+		in.complain("webhook refused a sender", remote, err)
+		x.Response.Header.Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
+		refuse(x, fasthttp.StatusUnauthorized, &bodyError{Text: err.Error()})
+		return false
+	}
+	return true
 }
 
 // store hands the event on, or answers 503. What is under way is stored even if the connection breaks meanwhile: the
@@ -257,7 +273,14 @@ func (in *Input) broken(x *fasthttp.RequestCtx, err error) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		in.tooLarge(x, remote)
+		linger(x.Conn())
+		// Of a request in chunks fasthttp has forgotten the header by now.
+		if x.Request.Header.ContentLength() > 0 && !in.admits(x, remote) {
+			return
+		}
+		in.Counters.TooLarge.Add(1)
+		in.complain("webhook refused a body above max_body", remote, nil)
+		refuse(x, fasthttp.StatusRequestEntityTooLarge, &bodyError{Text: fmt.Sprintf("the body is larger than %s (max_body)", in.cfg.MaxBody)})
 	case errors.As(err, &timeout) && timeout.Timeout():
 		in.Counters.TimedOut.Add(1)
 		in.complain("webhook gave up on a sender that is too slow", remote, nil)
@@ -266,12 +289,6 @@ func (in *Input) broken(x *fasthttp.RequestCtx, err error) {
 		in.Counters.Bad.Add(1)
 		refuse(x, fasthttp.StatusBadRequest, &bodyError{Text: "the request is broken or ended early"})
 	}
-}
-
-func (in *Input) tooLarge(x *fasthttp.RequestCtx, remote string) {
-	in.Counters.TooLarge.Add(1)
-	in.complain("webhook refused a body above max_body", remote, nil)
-	refuse(x, fasthttp.StatusRequestEntityTooLarge, &bodyError{Text: fmt.Sprintf("the body is larger than %s (max_body)", in.cfg.MaxBody)})
 }
 
 func unavailable(x *fasthttp.RequestCtx, text string) {
