@@ -44,7 +44,7 @@ func newAdmin(g *gateway, env outputEnv) (*admin.Server, error) {
 		return nil, nil
 	}
 	o := &overseer{gateway: g, started: time.Now(), engines: env.snmp.Engines}
-	o.preview = previewer{resolver: g.resolver, configs: g.cfg.Outputs, configured: true}
+	o.preview = previewer{check: g.cfg.Webhook.Check, resolver: g.resolver, configs: g.cfg.Outputs, configured: true}
 	for _, w := range g.workers {
 		o.preview.outputs = append(o.preview.outputs, w.Output)
 	}

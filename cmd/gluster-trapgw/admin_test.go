@@ -159,6 +159,8 @@ func TestOpenAPI(t *testing.T) {
 		{"get", "/stream", "?evnt=A", "", 400},
 		{"post", "/api/v1/try", "", event, 200},
 		{"post", "/api/v1/try", "", "{}", 400},
+		{"post", "/api/v1/try", "", `{"event":"VOLUME_START"}`, 400}, // the webhook would refuse it
+		{"post", "/api/v1/try", "", strings.Replace(event, "{", "{"+strings.Repeat(" ", 64<<10), 1), 400},
 		{"post", "/api/v1/try", "", strings.Repeat(" ", 2<<20), 413},
 	} {
 		status, got := call(t, strings.ToUpper(r.method), url+r.path+r.query, r.body)

@@ -37,7 +37,7 @@ func eventBodies(c *cli.Context) ([][]byte, error) {
 	case len(args) == 0:
 		return nil, usageError{hinted{errors.New("no event given"),
 			"gluster-trapgw " + c.Command.Name + " BRICK_DISCONNECTED peer=gfs2 volume=gv0 brick=/bricks/b1"}}
-	case strings.HasPrefix(strings.TrimSpace(args[0]), "{"):
+	case strings.HasPrefix(strings.TrimSpace(args[0]), "{"), strings.HasPrefix(strings.TrimSpace(args[0]), "["):
 		return readEvents("the argument", strings.NewReader(strings.Join(args, "\n")))
 	}
 	body, err := eventFromArgs(args, c.String("node"), c.Int64("ts"), c.IsSet("ts"))

@@ -123,6 +123,9 @@ func replayRecords(c *cli.Context, cfg *config) ([]queue.Record, error) {
 			if len(body) == 0 {
 				continue // a test of the webhook
 			}
+			if err := cfg.Webhook.Check(body); err != nil {
+				return nil, fmt.Errorf("read event %d of %s: %w", i+1, file, err)
+			}
 			ev, err := translate.Decode(body)
 			if err != nil {
 				return nil, fmt.Errorf("read event %d of %s: %w", i+1, file, err)

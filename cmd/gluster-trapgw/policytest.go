@@ -92,7 +92,7 @@ func policyTest(c *cli.Context) error {
 	failed := 0
 	for i := range cases.Cases {
 		path, tc := fmt.Sprintf("cases[%d]", i), &cases.Cases[i]
-		wrong, err := tc.run(res, bodies[i], func(key string) bool { _, ok := doc.Line(path + ".want." + key); return ok })
+		wrong, err := tc.run(cfg, res, bodies[i], func(key string) bool { _, ok := doc.Line(path + ".want." + key); return ok })
 		if err != nil {
 			wrong = []string{err.Error()}
 		}
@@ -150,7 +150,10 @@ func (tc *policyCase) body() ([]byte, error) {
 }
 
 // run returns what is not as it should be; given tells which keys of want there are.
-func (tc *policyCase) run(res *resolver, body []byte, given func(key string) bool) ([]string, error) {
+func (tc *policyCase) run(cfg *config, res *resolver, body []byte, given func(key string) bool) ([]string, error) {
+	if err := cfg.Webhook.Check(body); err != nil {
+		return nil, err
+	}
 	n, d, err := res.resolve(&queue.Record{Seq: 1, Received: time.Now(), Body: body})
 	if err != nil {
 		return nil, err

@@ -100,13 +100,16 @@ func policyExplain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	_, res, err := policySite(c)
+	cfg, res, err := policySite(c)
 	if err != nil {
 		return err
 	}
 	enc := json.NewEncoder(c.App.Writer)
 	enc.SetEscapeHTML(false)
 	for i, body := range bodies {
+		if err := cfg.Webhook.Check(body); err != nil {
+			return fmt.Errorf("event %d: %w", i+1, err)
+		}
 		rec := &queue.Record{Seq: uint64(i + 1), Received: time.Now(), Body: body}
 		asIs, err := res.translate(rec)
 		if err != nil {

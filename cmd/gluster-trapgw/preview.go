@@ -16,6 +16,7 @@ import (
 // previewer shows what an event becomes, with the resolver and the encoders that send it: for the test command and for
 // the admin endpoint of a running gateway.
 type previewer struct {
+	check      func(body []byte) error // what the webhook refuses is no event here either
 	resolver   *resolver
 	configs    []outputConfig
 	outputs    []outputs.Output // of each config
@@ -33,6 +34,9 @@ func exampleOutputs() []outputConfig {
 
 // preview shows what one event becomes, and sends it when asked to, once and without the queue.
 func (p *previewer) preview(ctx context.Context, body []byte, seq uint64, send bool) (*admin.Preview, error) {
+	if err := p.check(body); err != nil {
+		return nil, err
+	}
 	rec := &queue.Record{Seq: seq, Received: time.Now(), Input: "test", Body: body}
 	n, d, err := p.resolver.resolve(rec)
 	if err != nil {

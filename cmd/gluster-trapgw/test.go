@@ -51,7 +51,7 @@ func test(c *cli.Context) error {
 			return err
 		}
 	}
-	p := &previewer{resolver: res, configs: cfg.Outputs, configured: len(cfg.Outputs) > 0}
+	p := &previewer{check: cfg.Webhook.Check, resolver: res, configs: cfg.Outputs, configured: len(cfg.Outputs) > 0}
 	if !p.configured {
 		p.configs = exampleOutputs()
 	}

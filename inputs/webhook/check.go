@@ -38,6 +38,21 @@ const (
 	wantTimestamp = "expected a time as text like 2018-01-30T17:03:02.697693264+05:30"
 )
 
+// Check says whether the webhook takes a body. If not, the error is what the sender of one gets to read.
+func (c *Config) Check(body []byte) error {
+	if len(body) > int(c.MaxBody) {
+		return c.tooLarge()
+	}
+	if _, fault := check(body); fault != nil { // a nil *bodyError would not be a nil error
+		return fault
+	}
+	return nil
+}
+
+func (c *Config) tooLarge() *bodyError {
+	return &bodyError{Text: fmt.Sprintf("the body is larger than %s (max_body)", c.MaxBody)}
+}
+
 // check says whether body is a Gluster event: one JSON object with event (a text), message (an object), ts (a whole
 // number of any size and sign) and nodeid (a text, null or absent), as glustereventsd builds it (events/src/utils.py).
 // An object without event may be one as glusterd2 builds it (glusterd2/events): name and timestamp (texts), origin (a text)

@@ -120,6 +120,28 @@ func TestCheckSaysWhatWouldBeRight(t *testing.T) {
 	}
 }
 
+func TestConfigCheck(t *testing.T) {
+	t.Parallel()
+	cfg := Config{MaxBody: 1024}
+	event := `{"event":"X","message":{},"ts":1}`
+	for name, tc := range map[string]struct{ body, want string }{
+		"event":           {event, ""},
+		"as long as may":  {event + strings.Repeat(" ", 1024-len(event)), ""},
+		"longer":          {event + strings.Repeat(" ", 1025-len(event)), "the body is larger than 1KiB (max_body)"},
+		"no event":        {`{"event":"X","message":{}}`, "ts: is missing: " + wantTS},
+		"nothing":         {"", "the body is not a JSON object: expected one as glustereventsd posts it"},
+		"event glusterd2": {`{"name":"volume.created","timestamp":"2018-01-30T11:33:02Z"}`, ""},
+	} {
+		got := ""
+		if err := cfg.Check([]byte(tc.body)); err != nil {
+			got = err.Error()
+		}
+		if got != tc.want {
+			t.Errorf("%s: got %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
 func TestCheckDoesNotAllocate(t *testing.T) {
 	body := []byte(goodBody)
 	if n := testing.AllocsPerRun(100, func() { check(body) }); n != 0 {

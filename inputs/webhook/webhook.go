@@ -280,7 +280,7 @@ func (in *Input) broken(x *fasthttp.RequestCtx, err error) {
 		}
 		in.Counters.TooLarge.Add(1)
 		in.complain("webhook refused a body above max_body", remote, nil)
-		refuse(x, fasthttp.StatusRequestEntityTooLarge, &bodyError{Text: fmt.Sprintf("the body is larger than %s (max_body)", in.cfg.MaxBody)})
+		refuse(x, fasthttp.StatusRequestEntityTooLarge, in.cfg.tooLarge())
 	case errors.As(err, &timeout) && timeout.Timeout():
 		in.Counters.TimedOut.Add(1)
 		in.complain("webhook gave up on a sender that is too slow", remote, nil)
