@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -24,7 +25,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ErrWriter:            stderr,
 		ExitErrHandler:       func(*cli.Context, error) {},
 		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
-		CommandNotFound:      func(*cli.Context, string) {},
+		CommandNotFound:      noHelp,
 		Action:               noCommand,
 		Commands: []*cli.Command{
 			serveCommand(), statusCommand(), reloadCommand(), demoCommand(), testCommand(), sendCommand(), listenCommand(),
@@ -53,25 +54,43 @@ func eachCommand(cmds []*cli.Command, fn func(*cli.Command)) {
 // noCommand runs when a command that only groups others is called: with a word it does not know, or alone.
 func noCommand(c *cli.Context) error {
 	if word := c.Args().First(); word != "" {
-		path := c.App.Name
-		cmds := c.App.Commands
-		if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
-			path += " " + c.Command.Name
-			cmds = c.Command.Subcommands
-		}
-		var names []string
-		for _, k := range cmds {
-			if !k.Hidden {
-				names = append(names, k.Name)
-			}
-		}
-		return usageError{hinted{fmt.Errorf("%q is not a command of %s", word, path),
-			"one of: " + strings.Join(names, ", ")}}
+		return unknownCommand(c, word)
 	}
 	if c.Command == nil || c.Command.Name == "" || c.Command.Name == c.App.Name {
 		return cli.ShowAppHelp(c)
 	}
 	return cli.ShowSubcommandHelp(c)
+}
+
+func unknownCommand(c *cli.Context, word string) error {
+	path := c.App.Name
+	cmds := c.App.Commands
+	if c.Command != nil && c.Command.Name != "" && c.Command.Name != c.App.Name {
+		path += " " + c.Command.Name
+		cmds = c.Command.Subcommands
+	}
+	var names []string
+	for _, k := range cmds {
+		if !k.Hidden {
+			names = append(names, k.Name)
+		}
+	}
+	return usageError{hinted{fmt.Errorf("%q is not a command of %s", word, path),
+		"one of: " + strings.Join(names, ", ")}}
+}
+
+// helpError is the key of the app's metadata under which noHelp leaves the error that the library cannot return.
+const helpError = "help error"
+
+// noHelp runs when help is wanted and there is a word that is not a command: an argument, or a mistake.
+func noHelp(c *cli.Context, word string) {
+	var err error
+	if len(c.Command.Subcommands) == 0 {
+		err = cli.ShowSubcommandHelp(c)
+	} else {
+		err = unknownCommand(c, word)
+	}
+	c.App.Metadata[helpError] = err
 }
 
 // usageError is a mistake in how the program was called: exit code 2.
@@ -126,6 +145,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 	}
 	out := args[:1:1]
 	rest := args[1:]
+	if rest[0] == "help" || rest[0] == "h" { // the library's own leaves out what is below a command
+		rest = append(rest[1:len(rest):len(rest)], "--help")
+	}
 	cmds := app.Commands
 	var cmd *cli.Command
 	for len(rest) > 0 {
@@ -136,7 +158,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 		out, cmd, cmds, rest = append(out, rest[0]), next, next.Subcommands, rest[1:]
 	}
 	if cmd == nil {
-		return args
+		return append(out, rest...)
 	}
 	var flags, words []string
 	for i := 0; i < len(rest); i++ {
@@ -185,6 +207,20 @@ func takesValue(cmd *cli.Command, name string) bool {
 		}
 	}
 	return false
+}
+
+// needs refuses a command without these flags, or with arguments. The library's own check prints help on standard output.
+func needs(names ...string) cli.BeforeFunc {
+	return func(c *cli.Context) error {
+		for _, f := range c.Command.Flags {
+			name := f.Names()[0]
+			if d, ok := f.(cli.DocGenerationFlag); ok && slices.Contains(names, name) && c.String(name) == "" {
+				_, usage := unquote(d.GetUsage())
+				return usagef("--%s is missing: %s", name, usage)
+			}
+		}
+		return noArgs(c)
+	}
 }
 
 // noArgs refuses arguments for a command that takes none.

@@ -39,9 +39,9 @@ func integrationsCommand() *cli.Command {
 				"its own in DIR. Example:\n" +
 				"  gluster-trapgw integrations export --config /etc/gluster-trapgw/config.yaml --for snmptt --dir /etc/snmp",
 			Flags: []cli.Flag{configFlag,
-				&cli.StringFlag{Name: "for", Usage: "the receiver `NAME`: all, or one of integrations list", Required: true},
-				&cli.StringFlag{Name: "dir", Usage: "write into `DIR`, which is made if need be", Required: true}},
-			Before: noArgs,
+				&cli.StringFlag{Name: "for", Usage: "the receiver `NAME`: all, or one of integrations list"},
+				&cli.StringFlag{Name: "dir", Usage: "write into `DIR`, which is made if need be"}},
+			Before: needs("for", "dir"),
 			Action: exportIntegrations,
 		}},
 	}

@@ -33,8 +33,12 @@ func listenCommand() *cli.Command {
 func listen(c *cli.Context) error {
 	for _, f := range []string{"snmp", "syslog-udp", "syslog-tcp"} {
 		if a := c.String(f); a != "" {
-			if _, _, err := net.SplitHostPort(a); err != nil {
+			_, port, err := net.SplitHostPort(a)
+			if err != nil {
 				return usagef("--%s: %q is not host:port", f, a)
+			}
+			if _, err := net.DefaultResolver.LookupPort(c.Context, "tcp", port); err != nil {
+				return usagef("--%s: %q has no port from 0 to 65535", f, a)
 			}
 		}
 	}

@@ -21,5 +21,9 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	app := newApp(os.Stdin, os.Stdout, os.Stderr)
-	return report(os.Stderr, app.RunContext(ctx, flagsFirst(app, args)))
+	err := app.RunContext(ctx, flagsFirst(app, args))
+	if e, ok := app.Metadata[helpError].(error); ok {
+		err = e
+	}
+	return report(os.Stderr, err)
 }

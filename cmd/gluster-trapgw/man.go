@@ -16,8 +16,8 @@ func manCommand() *cli.Command {
 		Usage:       "write the manual pages into a directory",
 		Description: "Example:\n  gluster-trapgw man --dir /usr/local/share/man",
 		Hidden:      true,
-		Flags:       []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "write man1 and man5 into `DIR`, which is made if need be", Required: true}},
-		Before:      noArgs,
+		Flags:       []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "write man1 and man5 into `DIR`, which is made if need be"}},
+		Before:      needs("dir"),
 		Action: func(c *cli.Context) error {
 			for name, text := range manPages(c.App) {
 				file := filepath.Join(c.String("dir"), "man"+name[len(name)-1:], name)

@@ -30,7 +30,7 @@ func mibCommand() *cli.Command {
 			}
 			text, err := mibs.Source(c.String("module"), oid)
 			if err != nil {
-				return err
+				return usagef("--module: %w", err) // the root is right by now
 			}
 			_, err = io.WriteString(c.App.Writer, text)
 			return err
@@ -39,8 +39,8 @@ func mibCommand() *cli.Command {
 			Name:        "export",
 			Usage:       "write both modules into a directory",
 			Description: "Example:\n  gluster-trapgw mib export --dir /usr/share/snmp/mibs",
-			Flags:       []cli.Flag{configFlag, root, &cli.StringFlag{Name: "dir", Usage: "write into `DIR`, which is made if need be", Required: true}},
-			Before:      noArgs,
+			Flags:       []cli.Flag{configFlag, root, &cli.StringFlag{Name: "dir", Usage: "write into `DIR`, which is made if need be"}},
+			Before:      needs("dir"),
 			Action: func(c *cli.Context) error {
 				oid, err := mibRoot(c)
 				if err != nil {
@@ -62,8 +62,14 @@ func mibCommand() *cli.Command {
 
 // mibRoot is the root that the flags ask for: --root, else the configuration's, else the default.
 func mibRoot(c *cli.Context) (string, error) {
-	if r := c.String("root"); r != "" || c.String("config") == "" {
+	if r := c.String("root"); r != "" {
+		if _, err := mibs.Source(mibs.RootModule, r); err != nil {
+			return "", usagef("--root: %w", err)
+		}
 		return r, nil
+	}
+	if c.String("config") == "" {
+		return "", nil
 	}
 	cfg, err := loadConfig(c.String("config"))
 	if err != nil {

@@ -23,9 +23,9 @@ func sendCommand() *cli.Command {
 			"engine, refusal, acknowledgement. Example:\n" +
 			"  gluster-trapgw send --config /etc/gluster-trapgw/config.yaml --output noc",
 		Flags: []cli.Flag{configFlag,
-			&cli.StringFlag{Name: "output", Usage: "the output `NAME` of the configuration", Required: true},
+			&cli.StringFlag{Name: "output", Usage: "the output `NAME` of the configuration"},
 			&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "give up after `TIME`"}},
-		Before: noArgs,
+		Before: needs("output"),
 		Action: send,
 	}
 }
