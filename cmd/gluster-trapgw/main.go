@@ -6,9 +6,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -20,10 +24,38 @@ func main() {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	app := newApp(os.Stdin, os.Stdout, os.Stderr)
+	out := &output{w: os.Stdout}
+	app := newApp(os.Stdin, out, os.Stderr)
 	err := app.RunContext(ctx, flagsFirst(app, args))
 	if e, ok := app.Metadata[helpError].(error); ok {
 		err = e
 	}
+	if err == nil || errors.Is(err, errReported) {
+		err = cmp.Or(out.failed(), err)
+	}
 	return report(os.Stderr, err)
+}
+
+// output is standard output. It keeps the first error of a write, so that what prints need not look: a result that did not get
+// out whole is no success. A closed pipe is none of that: the program ends there, killed by SIGPIPE.
+type output struct {
+	w   io.Writer
+	mu  sync.Mutex // guards err
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		o.mu.Lock()
+		o.err = cmp.Or(o.err, err)
+		o.mu.Unlock()
+	}
+	return n, err
+}
+
+func (o *output) failed() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
 }

@@ -68,6 +68,7 @@ func tail(c *cli.Context) error {
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	left := c.Int("limit")
+	var unwritten error // a gateway that answers again does not help
 	print := func(data []byte) error {
 		line := data
 		if !c.Bool("json") {
@@ -77,8 +78,8 @@ func tail(c *cli.Context) error {
 			}
 			line = []byte(liveLine(&e))
 		}
-		if _, err := c.App.Writer.Write(append(line, '\n')); err != nil {
-			return err
+		if _, unwritten = c.App.Writer.Write(append(line, '\n')); unwritten != nil {
+			return unwritten
 		}
 		if left--; left == 0 {
 			return errTailed
@@ -93,6 +94,8 @@ func tail(c *cli.Context) error {
 		switch {
 		case errors.Is(err, errTailed) || ctx.Err() != nil:
 			return nil
+		case unwritten != nil:
+			return unwritten
 		case !heard || errors.As(err, &no):
 			return notRunning(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -74,6 +75,17 @@ func TestTail(t *testing.T) {
 	text, err := program("tail", "--config", d.file, "--after", "0", "--limit", "1", "--severity", ">=major", "--event", "BRICK_*", "--node", "gfs1").Output()
 	if got := string(text); err != nil || strings.Contains(got, "\x1b") || !strings.Contains(got, " critical      BRICK_DISCONNECTED [raise] gfs1: Brick gfs1:/b/ ") || !strings.HasSuffix(got, " -> siem\n") {
 		t.Errorf("%v: %q", err, got)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close() //nolint:errcheck // nothing gets into it
+	unprinted := program("tail", "--config", d.file, "--after", "0")
+	unprinted.Stdout, stderr = full, strings.Builder{}
+	unprinted.Stderr = &stderr
+	if err := unprinted.Run(); err == nil || stderr.String() != "gluster-trapgw: error: write /dev/stdout: no space left on device\n" {
+		t.Errorf("tail to a full disk ends with %v, and says %q", err, &stderr)
 	}
 	begin := time.Now()
 	for args, want := range map[string]string{
