@@ -41,10 +41,12 @@ func (o *Output) Probe(ctx context.Context, n *translate.Notification) []Step {
 	}
 	if _, err = o.Send(ctx, []outputs.Message{m}); err == nil {
 		add("send", "", nil)
-		err = o.link.wait(ctx, refusalTime)
+		if err = o.link.wait(ctx, refusalTime); err != nil {
+			err = o.link.explain(err)
+		}
 	}
 	if err != nil {
-		add("refusal", o.probeAnswer(err), o.link.explain(err))
+		add("refusal", o.probeAnswer(err), err)
 		return steps
 	}
 	add("refusal", "none came back; a trap is not acknowledged, so look at the receiver whether it is there", nil)

@@ -52,6 +52,9 @@ func TestProbe(t *testing.T) {
 			if last.Name != c.last || (last.Err == nil) != c.ok || !strings.Contains(last.Detail, c.want) {
 				t.Errorf("got %+v", steps)
 			}
+			if !c.ok && strings.Count(last.Err.Error(), "send to ") > 1 {
+				t.Errorf("it is said twice: %v", last.Err)
+			}
 			for _, s := range steps[:len(steps)-1] {
 				if s.Err != nil {
 					t.Errorf("went on after %+v", s)
