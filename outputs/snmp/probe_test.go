@@ -11,6 +11,42 @@ import (
 	"github.com/gluster-trapgw/gluster-trapgw/outputs/snmp/snmptest"
 )
 
+// A receiver may listen on one of the addresses of its name only, or on none.
+func TestProbeTriesTheAddressesOfTheName(t *testing.T) {
+	t.Parallel()
+	d := startV3(t, "")
+	_, port, _ := net.SplitHostPort(d.Addr)
+	_, closed, _ := net.SplitHostPort(snmptest.FreeAddr(t, "udp"))
+	for _, c := range []struct {
+		name string
+		cfg  Config
+		want string // the steps, with ! after those that failed
+	}{
+		{"trap", config("receiver.test:" + port), "name route engine encode refusal! route engine encode send refusal"},
+		{"inform", informer("receiver.test:" + port), "name route engine encode acknowledgement! route engine encode acknowledgement"},
+		{"v3 inform", informer("receiver.test:"+port, withUser(alice)), "name route engine! route engine encode acknowledgement"},
+		{"nobody", config("receiver.test:" + closed), "name route engine encode refusal! route engine encode refusal!"},
+		{"rejected", informer("receiver.test:"+port, withUser(User{Name: "bob"})), "name route engine! route engine encode acknowledgement!"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := newOutput(t, c.cfg)
+			o.link.udp.Lookup = twoAddresses
+			var got []string
+			steps := o.Probe(t.Context(), quorumLost(t))
+			for _, s := range steps {
+				if s.Err != nil {
+					s.Name += "!"
+				}
+				got = append(got, s.Name)
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("got %s, want %s: %+v", got, c.want, steps)
+			}
+		})
+	}
+}
+
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	d := startV3(t, "")
