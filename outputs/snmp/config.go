@@ -177,6 +177,9 @@ func secret(key string, inline conffile.Secret, file string) (value, from string
 
 // splitTarget returns the network, udp or tcp, and the host:port of a target.
 func splitTarget(target string) (network, addr string, err error) {
+	if strings.ContainsAny(target, "@?#") { // not quoted: it may hold a password
+		return "", "", errors.New("only host and port are expected, like 192.0.2.20:162: community and user have keys of their own")
+	}
 	network, addr = "udp", target
 	if scheme, rest, ok := strings.Cut(target, "://"); ok {
 		if scheme != "udp" && scheme != "tcp" {

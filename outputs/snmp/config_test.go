@@ -100,6 +100,15 @@ func TestConfigSecretsDoNotPrint(t *testing.T) {
 	}
 }
 
+func TestTargetSecretsDoNotPrint(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"udp://admin:s3cret@nms:162", "admin:s3cret@nms:162", "admin:s3cret@nms", "s3cret@nms:162", "http://admin:s3cret@nms", "nms:162?token=s3cret"} {
+		if got := mistakes(config(target)); len(got) != 1 || strings.Contains(got[0], "s3cret") || !strings.HasPrefix(got[0], "target: only host and port are expected") {
+			t.Errorf("%s: got %q", target, got)
+		}
+	}
+}
+
 func TestConfigFromYAML(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "community")

@@ -145,6 +145,22 @@ func TestMsgIDIsStableAndUnique(t *testing.T) {
 	}
 }
 
+func TestTargetSecretsDoNotPrint(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"tcp://admin:s3cret@log:601", "tcp://admin:s3cret%zz@log:601", "admin:s3cret@log:601", "https://admin:s3cret@log",
+		"unix://admin:s3cret@/dev/log", "tcp://log:601?token=s3cret", "tcp://log:syslog?token=s3cret", "tcp://log:601#s3cret"} {
+		cfg := config(target)
+		err := cfg.Validate()
+		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.HasPrefix(err.Error(), "target: only transport, host and port are expected") {
+			t.Errorf("%s: got %v", target, err)
+		}
+	}
+	cfg := config("unix:///run/log@node")
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for _, tt := range []struct {
 		name, key string

@@ -68,14 +68,16 @@ func (c *Config) Destination() string {
 
 func parseTarget(s string) (target, error) {
 	u, err := url.Parse(s)
+	path := err == nil && u.Scheme == "unix" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+	if strings.ContainsAny(s, "@?#") && !path {
+		// Not quoted: it may hold a password.
+		return target{}, errors.New("only transport, host and port are expected, like tcp://collector.example.org:601: no user, no query")
+	}
 	if err != nil || u.Scheme == "" || u.Host == "" && u.Path == "" {
 		return target{}, fmt.Errorf("%q is not a target: write it like udp://192.0.2.30:514, tcp://collector.example.org:601, tls://collector.example.org:6514 or unix:///dev/log", s)
 	}
 	if !slices.Contains(transports, u.Scheme) {
 		return target{}, fmt.Errorf("%q: %q is not a transport: one of %s", s, u.Scheme, strings.Join(transports, ", "))
-	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return target{}, fmt.Errorf("%q: only transport, host and port are expected", s)
 	}
 	if u.Scheme == "unix" {
 		if u.Host != "" || len(u.Path) > 107 {
