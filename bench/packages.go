@@ -26,7 +26,7 @@ func (b *bench) encoders() error {
 		{"syslog TCP against writing prebuilt frames", "./outputs/syslog", "TCP", "Prebuilt", "", 0.3},
 		{"syslog TLS against writing prebuilt frames in the clear", "./outputs/syslog", "TLS", "Prebuilt", "", 0},
 	} {
-		err := b.compare(f.name, f.want,
+		err := b.compare(f.name, f.want, b.rounds,
 			func() (float64, error) { return b.goBenchmark(f.pkg, f.ours, f.metric) },
 			func() (float64, error) { return b.goBenchmark(f.pkg, f.limit, f.metric) })
 		if err != nil {

@@ -85,7 +85,7 @@ func (b *bench) stream() error {
 		stop()
 		return rate, <-failed
 	}
-	return b.compare(fmt.Sprintf("drain SNMP beside %d WebSocket readers, %d messages/s", streamReaders, streamReaders*streamEvents), 0.9,
+	return b.compare(fmt.Sprintf("drain SNMP beside %d WebSocket readers, %d messages/s", streamReaders, streamReaders*streamEvents), 0.9, b.rounds,
 		func() (float64, error) { return drain(streamReaders) },
 		func() (float64, error) { return drain(0) })
 }
