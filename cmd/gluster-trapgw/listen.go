@@ -75,7 +75,7 @@ func printTrap(w io.Writer, t *snmp.Received) {
 func printLine(w io.Writer, m syslog.Received) {
 	fmt.Fprintf(w, "syslog from %s, %d octets", m.From, len(m.Raw))
 	if m.Err != nil {
-		fmt.Fprintf(w, " (not RFC 5424: %v)", m.Err)
+		fmt.Fprintf(w, " (%v)", m.Err)
 	}
 	fmt.Fprintf(w, "\n  %q\n", m.Raw)
 }

@@ -2,12 +2,12 @@ package syslog
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -18,7 +18,7 @@ import (
 type Received struct {
 	From     string // address of the sender
 	Raw      string // the message without framing
-	Err      error  // why the strict parser refuses it; the fields below are then empty
+	Err      error  // why the strict parser refuses it, or where the framing broke; the fields below are then empty
 	Facility string
 	Severity string
 	Time     time.Time
@@ -31,6 +31,9 @@ type Received struct {
 
 // maxReceived bounds one message of a stream, in octets.
 const maxReceived = 1 << 20
+
+// errFraming is how a stream ends in which nobody can tell where the next message begins.
+var errFraming = errors.New("framing is broken")
 
 // Listener is a small syslog receiver for trying things: UDP (RFC 5426) and TCP with octet counting or line feeds
 // (RFC 6587). It is what the listen and demo commands and the tests use; it is no collector.
@@ -75,7 +78,8 @@ func (l *Listener) TCPAddr() string {
 	return l.tcp.Addr().String()
 }
 
-// Run receives until ctx ends and hands every message to fn, which is called by one goroutine at a time.
+// Run receives until ctx ends and hands every message, and what is left when the framing of a connection breaks, to fn, which
+// is called by one goroutine at a time.
 func (l *Listener) Run(ctx context.Context, fn func(Received)) error {
 	var mu sync.Mutex // serialises fn
 	handle := func(from net.Addr, r Received) {
@@ -117,7 +121,7 @@ func (l *Listener) Run(ctx context.Context, fn func(Received)) error {
 					closeOnEnd := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // ends the read
 					defer closeOnEnd()
 					defer conn.Close()                                                                               //nolint:errcheck // nothing was written
-					ReadStream(bufio.NewReaderSize(conn, 64<<10), func(r Received) { handle(conn.RemoteAddr(), r) }) //nolint:errcheck // how a connection ends does not matter
+					ReadStream(bufio.NewReaderSize(conn, 64<<10), func(r Received) { handle(conn.RemoteAddr(), r) }) //nolint:errcheck // fn heard of what matters
 				})
 			}
 		})
@@ -127,18 +131,25 @@ func (l *Listener) Run(ctx context.Context, fn func(Received)) error {
 	return nil
 }
 
-// ReadStream reads framed messages until the stream ends, hands each to fn, and returns how it ended; From is not set.
+// ReadStream reads framed messages until the stream ends, hands each to fn, and returns how it ended; From is not set. When the
+// framing breaks, fn gets what was read last together with the reason.
 func ReadStream(rd *bufio.Reader, fn func(Received)) error {
 	for {
 		raw, err := readFrame(rd)
+		if errors.Is(err, errFraming) {
+			fn(Received{Raw: string(raw), Err: err})
+		}
 		if err != nil {
 			return err
 		}
-		fn(parse(raw))
+		if len(raw) > 0 {
+			fn(parse(raw))
+		}
 	}
 }
 
-// readFrame reads one message: a digit begins octet counting, anything else a line (RFC 6587 section 3.4).
+// readFrame reads one message: a digit begins octet counting, anything else a line (RFC 6587 section 3.4). Senders end lines
+// with CR LF too, and some add a line feed to counted messages: an empty line is no message.
 func readFrame(rd *bufio.Reader) ([]byte, error) {
 	first, err := rd.Peek(1)
 	if err != nil {
@@ -146,32 +157,41 @@ func readFrame(rd *bufio.Reader) ([]byte, error) {
 	}
 	if first[0] < '1' || first[0] > '9' {
 		line, err := rd.ReadBytes('\n')
-		if len(line) > 0 && line[len(line)-1] == '\n' {
-			line = line[:len(line)-1]
-		}
+		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
 		if len(line) == 0 {
-			return nil, errors.Join(err, io.ErrUnexpectedEOF)
+			return nil, err
 		}
-		return line, nil
+		return line, nil // also one that the stream ends without a line feed
 	}
-	count, err := rd.ReadString(' ')
-	if err != nil {
-		return nil, err
+	var count []byte
+	for n := 0; ; {
+		c, err := rd.ReadByte()
+		switch {
+		case err == io.EOF:
+			return count, fmt.Errorf("%w: the connection ends within the length of a message", errFraming)
+		case err != nil:
+			return nil, err
+		case c == ' ':
+			raw := make([]byte, n)
+			got, err := io.ReadFull(rd, raw)
+			if err == io.EOF || err == io.ErrUnexpectedEOF {
+				err = fmt.Errorf("%w: the connection ends after %d of %d octets of a message", errFraming, got, n)
+			}
+			return raw[:got], err
+		}
+		count = append(count, c)
+		if n = 10*n + int(c-'0'); c < '0' || c > '9' || n > maxReceived {
+			return count, fmt.Errorf("%w, the connection is dropped: %q is neither the length of a message, at most %d, nor the \"<\" that it begins with",
+				errFraming, count, maxReceived)
+		}
 	}
-	n, err := strconv.Atoi(count[:len(count)-1])
-	if err != nil || n > maxReceived {
-		return nil, fmt.Errorf("frame length %q is not a number up to %d", count, maxReceived)
-	}
-	raw := make([]byte, n)
-	_, err = io.ReadFull(rd, raw)
-	return raw, err
 }
 
 func parse(raw []byte) Received {
 	r := Received{Raw: string(raw)}
 	m, err := rfc5424.NewParser().Parse(raw)
 	if err != nil {
-		r.Err = err
+		r.Err = fmt.Errorf("not RFC 5424: %w", err)
 		return r
 	}
 	msg := m.(*rfc5424.SyslogMessage)

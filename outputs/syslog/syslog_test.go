@@ -1,8 +1,11 @@
 package syslog
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -381,11 +384,59 @@ func TestListener(t *testing.T) {
 	if r := <-got; r.Err != nil {
 		t.Errorf("got %v for the shortest message there is", r.Err)
 	}
+	if _, err := c.Write([]byte("2026-11-30 up\n")); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-got; !errors.Is(r.Err, errFraming) || r.From != c.LocalAddr().String() {
+		t.Errorf("got %+v for a line that begins with a digit, want an error of the framing from %v", r, c.LocalAddr())
+	}
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
 	wg.Wait()
+}
+
+// What is no message ends no connection unless nobody can tell where the next one begins, and then fn hears why.
+func TestReadStream(t *testing.T) {
+	t.Parallel()
+	const m = "<34>1 - - - - - -"
+	for _, tc := range []struct {
+		name, stream string
+		want         []string
+		framing      string // of the last one; empty when the stream just ends
+	}{
+		{"nothing", "", nil, ""},
+		{"lines", m + "\n" + m + "\n", []string{m, m}, ""},
+		{"the last line is not ended", m + "\n" + m, []string{m, m}, ""},
+		{"empty lines", "\n" + m + "\n\n\n" + m + "\n\n", []string{m, m}, ""},
+		{"carriage returns", m + "\r\n\r\n" + m + "\r\n", []string{m, m}, ""},
+		{"one carriage return is framing", m + " x\r\r\n", []string{m + " x\r"}, ""},
+		{"counted", "17 " + m + "17 " + m, []string{m, m}, ""},
+		{"counted, a line feed between", "17 " + m + "\n17 " + m + "\n", []string{m, m}, ""},
+		{"both", "17 " + m + m + "\n17 " + m, []string{m, m, m}, ""},
+		{"a line that begins with a digit", m + "\n2026-11-30 up\n", []string{m, "2026-"}, `"2026-" is neither the length`},
+		{"too long", "99999999 " + m, []string{"9999999"}, `"9999999" is neither the length`},
+		{"ends within a length", m + "\n17", []string{m, "17"}, "ends within the length"},
+		{"ends before a message", "17 ", []string{""}, "ends after 0 of 17 octets"},
+		{"ends within a message", "17 " + m + "17 " + m[:5], []string{m, m[:5]}, "ends after 5 of 17 octets"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			var last error
+			err := ReadStream(bufio.NewReader(strings.NewReader(tc.stream)), func(r Received) {
+				got, last = append(got, r.Raw), r.Err
+			})
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			if tc.framing == "" && (err != io.EOF || errors.Is(last, errFraming)) ||
+				tc.framing != "" && (last == nil || last != err || !strings.Contains(last.Error(), tc.framing)) {
+				t.Errorf("ended with %v, and the last one came with %v, want %q", err, last, tc.framing)
+			}
+		})
+	}
 }
 
 func BenchmarkRender(b *testing.B) {
