@@ -115,7 +115,7 @@ var (
 	queueBytes    = desc("queue_bytes", "Size of the durable log on disk.")
 	queueMax      = desc("queue_max_bytes", "Size that the durable log may have; 0 is no bound.")
 	queueDamaged  = desc("queue_damaged_records_total", "Records of the durable log that failed their checksum.")
-	queueWritable = desc("queue_writable", "1 when the last write to the durable log worked.")
+	queueWritable = desc("queue_writable", "1 when events can be stored: 0 from a failed write on until one as large would work.")
 
 	alarms    = desc("alarms", "Active alarms.", "severity")
 	silences  = desc("silences", "Active silences: what they match, no output hears of.")

@@ -286,7 +286,10 @@ func TestSQLiteFullDisk(t *testing.T) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
 		t.Fatal(err)
 	}
-	fill(t, q, 5)
+	fill(t, q, 4)
+	if err := q.Append(ctx, &Record{Received: time.Now(), Body: make([]byte, 20000)}); err != nil { // as large as what was refused
+		t.Fatal(err)
+	}
 	if st, err := q.Status(ctx); err != nil || st.WriteErr != "" {
 		t.Errorf("space again: got %+v, error %v", st, err)
 	}
@@ -302,6 +305,51 @@ func TestSQLiteFullDisk(t *testing.T) {
 		t.Errorf("reopened: got %d records, want %d", n, acknowledged+5)
 	}
 	stop()
+}
+
+// A disk that takes a small event and refuses a large one is full: the queue writes again when there is room for what was
+// refused, which it notices though nobody appends.
+func TestFullDiskHasRoomForLittle(t *testing.T) {
+	const large = 200_000
+	dir := smallDisk(t)
+	log := &logCount{}
+	q, stop := started(t, dir, Config{Log: log.logger()})
+	defer stop()
+	free := fillDisk(t, dir)
+	var err error
+	for err == nil {
+		err = q.Append(t.Context(), &Record{Received: time.Now(), Body: make([]byte, large)})
+	}
+	check := func(when string, full bool) {
+		t.Helper()
+		st, err := q.Status(t.Context())
+		if again := log.count("queue writes again"); err != nil || (st.WriteErr != "") != full || (again == 0) != full {
+			t.Errorf("%s: write error %q, %d times writing again, error %v", when, st.WriteErr, again, err)
+		}
+		if err := q.Probe(t.Context()); (err != nil) != full {
+			t.Errorf("%s: probe says %v", when, err)
+		}
+	}
+	idle := func() {
+		q.turn.Lock()
+		defer q.turn.Unlock()
+		q.w.tidy()
+	}
+	check("refused", true)
+	fill(t, q, 1)
+	check("a small event was stored", true)
+	idle()
+	check("idle", true)
+	fill(t, q, 1) // trying the room took nothing of it
+	free()
+	idle()
+	check("room again", false)
+	if err := q.Append(t.Context(), &Record{Received: time.Now(), Body: make([]byte, large)}); err != nil {
+		t.Error(err)
+	}
+	if got := log.count("queue cannot write, events are refused"); got != 1 {
+		t.Errorf("failure logged %d times, want once", got)
+	}
 }
 
 // smallDisk mounts a file system of 14 MiB.

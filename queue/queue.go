@@ -59,7 +59,7 @@ type Status struct {
 	MaxAge      time.Duration
 	Damaged     uint64 // records found damaged, ever
 	Outputs     []OutputStatus
-	WriteErr    string // why the last write failed; empty when it worked
+	WriteErr    string // why writes fail, also when small ones work in between; empty when they work
 }
 
 // Queue is the durable log. Any number of goroutines may call any method.

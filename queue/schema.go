@@ -27,6 +27,8 @@ const (
 const (
 	pageSize = 4096
 	shmBytes = 32 << 10 // what SQLite makes its index of the log first
+
+	writerCache = "cache_size=-2048"
 )
 
 // migrations[i] brings a store from schema i to i+1. They are never edited, only added to.
@@ -57,7 +59,7 @@ func prepareWriter(c *sqlite.Conn) error {
 	// page_size and auto_vacuum count only before the first table is made.
 	for _, pragma := range []string{
 		fmt.Sprintf("page_size=%d", pageSize), "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL",
-		"wal_autocheckpoint=0", "cache_size=-2048", "mmap_size=0", "temp_store=MEMORY",
+		"wal_autocheckpoint=0", writerCache, "mmap_size=0", "temp_store=MEMORY",
 	} {
 		if err := sqlitex.ExecuteTransient(c, "PRAGMA "+pragma, nil); err != nil {
 			return fmt.Errorf("set %s: %w", pragma, err)

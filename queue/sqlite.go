@@ -34,7 +34,7 @@ type SQLite struct {
 	done    chan struct{} // closed when Run is over
 	durable uint64        // the newest record on disk
 	newer   chan struct{} // closed when durable grows; nil while nobody waits
-	writeE  error         // why the last write failed
+	writeE  error         // why writes fail
 
 	recent  recent
 	wake    chan struct{} // tells the writer that pending is not empty or closing is set
@@ -212,7 +212,8 @@ func (q *SQLite) Detach(ctx context.Context, output string) error {
 	return q.do(ctx, &request{detach: true, output: output, done: make(chan struct{}, 1)})
 }
 
-// Probe writes the time of day and returns when that is on disk: whoever stores events would get as far.
+// Probe writes the time of day and returns when that is on disk: whoever stores events would get as far. While larger writes
+// fail it returns why.
 func (q *SQLite) Probe(ctx context.Context) error {
 	return q.do(ctx, &request{probe: true, done: make(chan struct{}, 1)})
 }

@@ -279,8 +279,7 @@ func (w *writer) tidy() (more bool) {
 		return false // the next batch opens it
 	}
 	if w.failing.n > 0 {
-		// Nobody may be appending: find out whether writing works again.
-		w.note(w.inTransaction(func() error { return setMeta(w.conn, "trimmed", strconv.FormatUint(w.first-1, 10)) }))
+		w.note(w.tryAgain(), w.failing.octets) // nobody may be appending
 		return false
 	}
 	first := w.first
@@ -292,7 +291,7 @@ func (w *writer) tidy() (more bool) {
 		err = w.repair(err)
 	}
 	if err != nil {
-		w.note(err)
+		w.note(err, 0)
 		return false
 	}
 	if w.logged >= w.cfg.walBytes()/2 {

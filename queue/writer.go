@@ -67,13 +67,6 @@ type output struct {
 	episode             episode
 }
 
-// streak is a row of failed writes.
-type streak struct {
-	err   error
-	n     int
-	since time.Time
-}
-
 func (w *writer) open() error {
 	c, err := openWriter(dbPath(w.q.dir))
 	if err != nil {
@@ -241,7 +234,12 @@ func (w *writer) write(batch []*request) {
 			}
 		}
 	}
-	w.note(err)
+	w.note(err, octets(batch))
+	for _, req := range batch {
+		if req.probe && req.err == nil {
+			req.err = w.failing.err
+		}
+	}
 }
 
 // repairFor does what readers asked for that met a malformed file.
@@ -255,23 +253,6 @@ func (w *writer) repairFor(batch []*request) error {
 		return w.open()
 	}
 	return nil
-}
-
-// note logs the first failure of a streak and its end.
-func (w *writer) note(err error) {
-	w.q.mu.Lock()
-	w.q.writeE = err
-	w.q.mu.Unlock()
-	switch {
-	case err != nil && w.failing.n == 0:
-		w.failing = streak{err: err, n: 1, since: time.Now()}
-		w.log.Error("queue cannot write, events are refused", "err", err)
-	case err != nil:
-		w.failing.n++
-	case w.failing.n > 0:
-		w.log.Info("queue writes again", "failed", w.failing.n, "after", time.Since(w.failing.since).Round(time.Millisecond))
-		w.failing = streak{}
-	}
 }
 
 // transact does the work of the batch in one transaction. On error nothing of it is stored.
@@ -290,8 +271,7 @@ func (w *writer) transact(batch []*request) error {
 			case req.detach:
 				err = w.detach(req.output)
 			case req.probe:
-				// Another value each time: SQLite does not write what is there already.
-				err = w.exec("INSERT OR REPLACE INTO meta VALUES('probed',?)", w.cfg.now().Format(time.RFC3339Nano))
+				err = w.touch()
 			case req.damaged != 0:
 				err = w.noteDamaged(req.damaged)
 			}
