@@ -30,6 +30,8 @@ type daemon struct {
 	file string // configuration
 	cmd  *exec.Cmd
 	log  string
+
+	stderr *os.File // instead of the log
 }
 
 // newDaemon writes the configuration; the webhook's port stays the same over restarts.
@@ -70,6 +72,9 @@ func (d *daemon) start() {
 	defer log.Close()
 	d.cmd = program("serve", "--config", d.file)
 	d.cmd.Stderr = log
+	if d.stderr != nil {
+		d.cmd.Stderr = d.stderr
+	}
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}

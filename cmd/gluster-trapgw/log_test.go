@@ -95,3 +95,25 @@ func TestAuditOfWhatIsNotSent(t *testing.T) {
 		}
 	}
 }
+
+// A gateway whose log nobody reads any more, as a pipe to logger that was killed, goes on: the first line that it writes
+// comes before it answers.
+func TestLogWithoutReader(t *testing.T) {
+	d := newDaemon(t, "log: {level: debug}\n")
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.stderr = w
+	d.start()
+	if status := d.post(http.DefaultClient, []byte(`{"event":"VOLUME_START","message":{"name":"gv0"},"nodeid":null,"ts":1795389266}`)); status != http.StatusOK {
+		t.Errorf("got %d, want 200", status)
+	}
+	if err := d.end(syscall.SIGTERM); err != nil {
+		t.Errorf("serve ended with %v", err)
+	}
+}
