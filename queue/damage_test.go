@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -152,6 +154,48 @@ func TestMalformed(t *testing.T) {
 			stop()
 		})
 	}
+}
+
+// The damaged file is kept as evidence. Its first page is replaced only when it is what is damaged, for nothing can be read then.
+func TestSalvageLeavesAGoodFirstPage(t *testing.T) {
+	t.Parallel()
+	// The application ID of the database header, sqlite.org/fileformat.html section 1.3, which a new page does not have.
+	const at, mark = 68, "mine"
+	check := func(file string) {
+		t.Helper()
+		if db, err := os.ReadFile(file); err != nil || string(db[at:][:len(mark)]) != mark {
+			t.Errorf("the first page of %s was replaced, or error %v", filepath.Base(file), err)
+		}
+	}
+	dir := damagedStore(t, 5000, 0, func(db []byte) {
+		copy(db[at:], mark)
+		for at := pageSize; at < len(db); at += pageSize {
+			if db[at] == 5 { // interior page of a table
+				clear(db[at:][:pageSize])
+			}
+		}
+	})
+	_, stop := started(t, dir, Config{Log: (&logCount{}).logger()})
+	stop()
+	check(filepath.Join(dir, damagedFile))
+
+	// SQLite opens no file whose path has more than 512 octets, which says nothing about what is in it.
+	long := filepath.Join(t.TempDir(), strings.Repeat("d", 200), strings.Repeat("d", 200), strings.Repeat("d", 200))
+	if err := os.MkdirAll(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, damagedFile), dbPath(long)); err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	if err := os.Symlink(dbPath(long), dbPath(dir)); err != nil {
+		t.Fatal(err)
+	}
+	w := &writer{q: &SQLite{dir: dir}, log: (&logCount{}).logger()}
+	if err := w.salvage(errors.New("malformed")); err == nil {
+		t.Error("a file that cannot be opened was salvaged")
+	}
+	check(dbPath(dir))
 }
 
 // A key between two leaves that points elsewhere hides records, and SQLite does not notice.
