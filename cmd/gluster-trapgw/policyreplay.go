@@ -46,7 +46,7 @@ type replayedLine struct {
 }
 
 func policyReplay(c *cli.Context) error {
-	cfg, res, err := policySite(c)
+	cfg, res, err := policySite(c, c.String("policy"))
 	if err != nil {
 		return err
 	}

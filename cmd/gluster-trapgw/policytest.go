@@ -75,19 +75,15 @@ func policyTest(c *cli.Context) error {
 	if err := doc.Locate(errors.Join(mistakes...)); err != nil {
 		return err
 	}
-	cfg, res, err := policySite(c)
-	if err != nil {
-		return err
-	}
-	if cases.Policy != "" && c.String("policy") == "" {
-		name := cases.Policy
-		if !filepath.IsAbs(name) {
+	name := c.String("policy")
+	if name == "" && cases.Policy != "" {
+		if name = cases.Policy; !filepath.IsAbs(name) {
 			name = filepath.Join(filepath.Dir(file), name)
 		}
-		if err := cfg.usePolicy(name); err != nil {
-			return err
-		}
-		res.policy.Store(cfg.policy)
+	}
+	cfg, res, err := policySite(c, name)
+	if err != nil {
+		return err
 	}
 	failed := 0
 	for i := range cases.Cases {

@@ -18,12 +18,12 @@ import (
 // policyFlag takes the place of the policy that the configuration names.
 var policyFlag = &cli.StringFlag{Name: "policy", Usage: "use the policy in `FILE` instead of the configured one"}
 
-// policySite is what the commands need that try a policy: the configuration, or the defaults without one.
-func policySite(c *cli.Context) (*config, *resolver, error) {
-	file := c.String("policy")
+// policySite is what the commands need that try a policy: the configuration, or the defaults without one, and
+// the policy in file, or the configured one when it is empty.
+func policySite(c *cli.Context, file string) (*config, *resolver, error) {
 	load := func(c *cli.Context) (*config, error) { return loadConfig(c.String("config")) }
 	if file != "" && c.String("config") != "" {
-		load = requireAddresses // FILE may be what mends the policy that it names
+		load = requireAddresses // file may be what mends the policy that it names
 	}
 	cfg, err := load(c)
 	if err != nil {
@@ -100,7 +100,7 @@ func policyExplain(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg, res, err := policySite(c)
+	cfg, res, err := policySite(c, c.String("policy"))
 	if err != nil {
 		return err
 	}
