@@ -60,11 +60,15 @@ func mibCommand() *cli.Command {
 	}
 }
 
-// mibRoot is the root that the flags ask for: --root, else the configuration's, else the default.
+// mibRoot is the root that the flags ask for: --root, else the configuration's, else the default. It warns of what is wrong
+// with --root only: serve and config check do so of the configuration's.
 func mibRoot(c *cli.Context) (string, error) {
 	if r := c.String("root"); r != "" {
 		if _, err := mibs.Source(mibs.RootModule, r); err != nil {
 			return "", usagef("--root: %w", err)
+		}
+		for _, w := range mibs.RootWarnings(r) {
+			fmt.Fprintf(c.App.ErrWriter, "gluster-trapgw: warning: --root: %s\n", w)
 		}
 		return r, nil
 	}
