@@ -17,6 +17,7 @@ func TestClockThatWasWrong(t *testing.T) {
 		restart bool
 	}{
 		{"at 1970, then right", -56 * 365 * 24 * time.Hour, false},
+		{"at 1970, right after a restart", -56 * 365 * 24 * time.Hour, true},
 		{"years ahead, then right", 5 * 365 * 24 * time.Hour, false},
 		{"years ahead, right after a restart", 5 * 365 * 24 * time.Hour, true},
 	} {

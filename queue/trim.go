@@ -12,11 +12,12 @@ import (
 )
 
 const (
-	measureEvery = 128 << 10   // octets appended between two looks at the size
-	leastStep    = 32 << 10    // octets that a transaction gives up at most, or twice what was appended
-	vacuumFrom   = 1024        // free pages that are worth giving back; fewer are soon used again
-	clockJump    = time.Minute // by so much the time of day may differ from the time that passes
-	quietAfter   = time.Minute // an episode of losses is over when nothing was lost for so long
+	measureEvery = 128 << 10            // octets appended between two looks at the size
+	leastStep    = 32 << 10             // octets that a transaction gives up at most, or twice what was appended
+	vacuumFrom   = 1024                 // free pages that are worth giving back; fewer are soon used again
+	clockJump    = time.Minute          // by so much the time of day may differ from the time that passes
+	clockUnset   = 365 * 24 * time.Hour // a time of day so soon after 1970 is that of a clock that was not set
+	quietAfter   = time.Minute          // an episode of losses is over when nothing was lost for so long
 )
 
 // trimmer gives up the oldest records, a few with every transaction while a bound is passed, so that no single
@@ -37,8 +38,8 @@ type loss struct {
 }
 
 // clock tells by which time of receipt a record is old enough to go. When the time of day jumps, or the oldest record is of
-// the future, nobody knows any more how old the records are: then those that there are stay for another MaxAge of the time
-// that this process sees pass, and go after that, whatever their times of receipt say.
+// the future or of a clock that was not set, nobody knows any more how old the records are: then those that there are stay for
+// another MaxAge of the time that this process sees pass, and go after that, whatever their times of receipt say.
 type clock struct {
 	started time.Time     // for its monotonic time
 	apart   int64         // time of day less monotonic time, in nanoseconds; 0 before the first look
@@ -55,7 +56,8 @@ func (c *clock) cutoff(now time.Time, maxAge time.Duration, oldest int64, first,
 	apart := wall - int64(passed)
 	jumped := c.apart != 0 && max(apart-c.apart, c.apart-apart) > int64(clockJump)
 	c.apart = apart
-	if jumped || first > c.unsure && first <= newest && oldest > wall+int64(clockJump) {
+	wrong := oldest > wall+int64(clockJump) || oldest < int64(clockUnset) && wall >= int64(clockUnset)
+	if jumped || first > c.unsure && first <= newest && wrong {
 		c.unsure, c.until = newest, passed+maxAge
 	}
 	if first <= c.unsure && passed < c.until {
