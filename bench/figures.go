@@ -15,7 +15,7 @@ import (
 // ingest: 200 after fsync on 64 keep-alive connections, against the bare server.
 func (b *bench) ingest() error {
 	// Short rounds and more of them: on a machine that others use the two sides of a long one meet different moments.
-	return b.againstBare("durable ingest, 64 connections", 0.7, 5*b.rounds, func(addr string) (float64, error) {
+	return b.againstBare("durable ingest, 64 connections", 0.7, 10*b.rounds, func(addr string) (float64, error) {
 		return post(addr, 64, b.n(20_000))
 	})
 }
