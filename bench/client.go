@@ -60,15 +60,19 @@ func postSerially(addr string, n int) (float64, error) {
 	return float64(n) / time.Since(start).Seconds(), nil
 }
 
-// postOne posts one event with the headers that python-requests sends and wants 200.
+// postOne posts one event with the headers of glustereventsd (testdata/captures) and wants 200.
 func postOne(tr *http.Transport, addr string, i int) error {
 	req, err := http.NewRequest(http.MethodPost, "http://"+addr+"/listen", bytes.NewReader(eventBody(i)))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("User-Agent", "python-requests/2.28.1")
+	req.Header.Set("Accept-Encoding", "gzip, deflate")
 	req.Header.Set("Accept", "*/*")
 	req.Header.Set("Content-Type", "application/json")
+	if !tr.DisableKeepAlives {
+		req.Header.Set("Connection", "keep-alive")
+	}
 	resp, err := tr.RoundTrip(req)
 	if err != nil {
 		return err
