@@ -16,15 +16,21 @@ type streak struct {
 	since  time.Time
 }
 
-// octets is what the requests bring.
+// octets is the room that the requests take in pages: one may take a short record and stay half empty.
 func octets(batch []*request) (n int64) {
+	add := func(size int) {
+		if size += recordOverhead; size < pageSize {
+			size *= 2
+		}
+		n += int64(size)
+	}
 	for _, req := range batch {
 		for _, rec := range req.recs {
-			n += int64(len(rec.Body)) + recordOverhead
+			add(len(rec.Body))
 		}
 		if req.progress != nil {
 			for _, ch := range req.progress.Changes {
-				n += int64(len(ch.Value)) + recordOverhead
+				add(len(ch.Value))
 			}
 		}
 	}
@@ -56,8 +62,7 @@ func (w *writer) note(err error, octets int64) {
 // log at once, where the next transaction writes too, be that written ahead or not. Then a row that stays shows that the log
 // can be synced.
 func (w *writer) tryAgain() error {
-	// A leaf may take one record and stay half empty, and every transaction writes some pages more.
-	if err := w.tryRoom(2*w.failing.octets + 16*pageSize); err != nil {
+	if err := w.tryRoom(w.failing.octets + 16*pageSize); err != nil { // every transaction writes some pages more
 		return err
 	}
 	return w.inTransaction(w.touch)

@@ -168,6 +168,13 @@ func (w *writer) loop() {
 	for {
 		w.q.turn.Lock()
 		n, closing := w.round()
+		if n > 0 && w.failing.n > 0 {
+			select {
+			case <-ticker.C: // under load there may be no idle moment to find out whether writing works again
+				w.tidy()
+			default:
+			}
+		}
 		if w.checkpointDue() {
 			w.checkpoint()
 		}
