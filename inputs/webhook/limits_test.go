@@ -3,6 +3,7 @@ package webhook
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -229,12 +230,30 @@ func TestStrangersMayNotFillMemory(t *testing.T) {
 
 func TestLingeringEnds(t *testing.T) {
 	tooLong := fmt.Sprintf("POST /listen HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n{", 1<<20)
-	for name, set := range map[string]func(*Input){
-		"after its time":    func(in *Input) { in.limits.linger = 100 * time.Millisecond },
-		"with the shutdown": func(in *Input) { in.limits.linger, in.limits.shutdown = time.Hour, 50*time.Millisecond },
+	afterItsTime := func(in *Input) { in.limits.linger = 100 * time.Millisecond }
+	withTheShutdown := func(in *Input) { in.limits.linger, in.limits.shutdown = time.Hour, 50*time.Millisecond }
+	encrypted := DefaultConfig()
+	encrypted.TLS = TLSConfig{CertFile: filepath.Join(t.TempDir(), "cert"), KeyFile: filepath.Join(t.TempDir(), "key")}
+	cert, key := newAuthority(t).issue(t, 10)
+	write(t, encrypted.TLS.CertFile, cert)
+	write(t, encrypted.TLS.KeyFile, key)
+	for name, tt := range map[string]struct {
+		cfg Config
+		set func(*Input)
+	}{
+		"after its time":              {DefaultConfig(), afterItsTime},
+		"with the shutdown":           {DefaultConfig(), withTheShutdown},
+		"over TLS, after its time":    {encrypted, afterItsTime},
+		"over TLS, with the shutdown": {encrypted, withTheShutdown},
 	} {
-		s := start(t, DefaultConfig(), time.Now, set)
-		c := dial(t, "tcp", s.Addr(), tooLong)
+		s := start(t, tt.cfg, time.Now, tt.set)
+		c := dial(t, "tcp", s.Addr(), "")
+		if tt.cfg.TLS.On() {
+			c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+		}
+		if _, err := io.WriteString(c, tooLong); err != nil {
+			t.Fatal(err)
+		}
 		if got := ended(t, c); !strings.HasPrefix(got, "HTTP/1.1 413") { // the half that the server writes to
 			t.Errorf("%s: got %q, want 413", name, got)
 		}

@@ -174,7 +174,7 @@ type gatedConn struct {
 	net.Conn
 	remote        sender
 	write, linger time.Duration // how long one answer and the rest of a body may take; 0 is no limit for answers
-	lingers       atomic.Bool   // there is such a rest
+	lingers       atomic.Bool   // there is such a rest, and Close reads it
 	leave         func()
 	reads, writes deadline
 }
@@ -270,19 +270,22 @@ func (c *gatedConn) Write(p []byte) (done int, err error) {
 	}
 }
 
-// linger has the connection closed in the way of a server that does not want the rest of a body: what is sent until the
-// sender has read the answer is thrown away. If the connection were closed under a sender that still writes, the answer
-// would be lost with it.
-func linger(conn net.Conn) {
+// abort closes the connection at once, also one that lingers in Close already.
+func (c *gatedConn) abort() {
+	c.lingers.Store(false)
+	c.Close() //nolint:errcheck // it is being given up
+}
+
+// guarded is the connection from the gate below one of the server.
+func guarded(conn net.Conn) *gatedConn {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()
 	}
-	if c, ok := conn.(*gatedConn); ok {
-		c.lingers.Store(true)
-	}
+	return conn.(*gatedConn)
 }
 
-// Close closes the connection and frees its place. A second call cuts lingering short.
+// Close closes the connection and frees its place. A server that does not want the rest of a body throws away what is sent until
+// the sender has read the answer: if the connection were closed under a sender that still writes, the answer would be lost with it.
 func (c *gatedConn) Close() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.lingers.CompareAndSwap(true, false) &&
 		half.CloseWrite() == nil && c.Conn.SetReadDeadline(time.Now().Add(c.linger)) == nil {

@@ -165,7 +165,7 @@ func (c *connections) close() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn := range c.open {
-		conn.Close() //nolint:errcheck // it is being given up
+		guarded(conn).abort()
 	}
 	return len(c.open)
 }
@@ -273,7 +273,7 @@ func (in *Input) broken(x *fasthttp.RequestCtx, err error) {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		linger(x.Conn())
+		guarded(x.Conn()).lingers.Store(true)
 		// Of a request in chunks fasthttp has forgotten the header by now.
 		if x.Request.Header.ContentLength() > 0 && !in.admits(x, remote) {
 			return
