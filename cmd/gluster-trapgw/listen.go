@@ -31,14 +31,14 @@ func listenCommand() *cli.Command {
 }
 
 func listen(c *cli.Context) error {
-	for _, f := range []string{"snmp", "syslog-udp", "syslog-tcp"} {
-		if a := c.String(f); a != "" {
+	for _, f := range []struct{ name, network string }{{"snmp", "udp"}, {"syslog-udp", "udp"}, {"syslog-tcp", "tcp"}} {
+		if a := c.String(f.name); a != "" {
 			_, port, err := net.SplitHostPort(a)
 			if err != nil {
-				return usagef("--%s: %q is not host:port", f, a)
+				return usagef("--%s: %q is not host:port", f.name, a)
 			}
-			if _, err := net.DefaultResolver.LookupPort(c.Context, "tcp", port); err != nil {
-				return usagef("--%s: %q has no port from 0 to 65535", f, a)
+			if _, err := net.DefaultResolver.LookupPort(c.Context, f.network, port); err != nil {
+				return usagef("--%s: %q has no port from 0 to 65535", f.name, a)
 			}
 		}
 	}
