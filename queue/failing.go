@@ -37,7 +37,8 @@ func octets(batch []*request) (n int64) {
 	return n
 }
 
-// note logs the first failure of a streak and its end. octets is what was written, or would have been.
+// note logs the first failure of a streak and its end; a write that works is noted only in a streak. octets is what was written,
+// or would have been.
 func (w *writer) note(err error, octets int64) {
 	switch {
 	case err != nil:
@@ -46,7 +47,7 @@ func (w *writer) note(err error, octets int64) {
 			w.log.Error("queue cannot write, events are refused", "err", err)
 		}
 		w.failing.n, w.failing.octets = w.failing.n+1, max(w.failing.octets, octets)
-	case w.failing.n == 0 || octets < w.failing.octets:
+	case octets < w.failing.octets:
 		return
 	default:
 		w.log.Info("queue writes again", "failed", w.failing.n, "after", time.Since(w.failing.since).Round(time.Millisecond))

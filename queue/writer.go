@@ -241,6 +241,9 @@ func (w *writer) write(batch []*request) {
 			}
 		}
 	}
+	if err == nil && w.failing.n == 0 {
+		return
+	}
 	w.note(err, octets(batch))
 	for _, req := range batch {
 		if req.probe && req.err == nil {
