@@ -130,11 +130,16 @@ const strangerBody = 4 << 10
 // bodyLimit is asked when the header of a request is read and its body is not. No limit of its own is that of the server.
 func (in *Input) bodyLimit(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
 	if n := h.ContentLength(); n < 0 || n > strangerBody { // a chunked body has a negative one
-		if in.secrets.auth().check(string(h.Peek(fasthttp.HeaderAuthorization))) != nil {
+		if in.authorize(h) != nil {
 			c.MaxRequestBodySize = strangerBody
 		}
 	}
 	return c
+}
+
+// authorize returns nil, or why the credentials of a request are refused.
+func (in *Input) authorize(h *fasthttp.RequestHeader) error {
+	return in.secrets.auth().check(string(h.Peek(fasthttp.HeaderAuthorization)))
 }
 
 // connections are those that are open, for the end of a shutdown that takes too long.
@@ -229,7 +234,7 @@ func (in *Input) admits(x *fasthttp.RequestCtx, remote string) bool {
 		refuse(x, fasthttp.StatusMethodNotAllowed, &bodyError{Text: "events are posted: use POST"})
 		return false
 	}
-	if err := in.secrets.auth().check(string(x.Request.Header.Peek("Authorization"))); err != nil {
+	if err := in.authorize(&x.Request.Header); err != nil {
 		in.Counters.Unauthorized.Add(1)
 		in.complain("webhook refused a sender", remote, err)
 		x.Response.Header.Set("WWW-Authenticate", `Bearer realm="gluster-trapgw"`)
