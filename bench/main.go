@@ -1,9 +1,8 @@
 // Command bench measures the gateway beside what the same machine can do at best, in one run, and prints the ratio
 // of the two with the ratio that is wanted. It drives the real binary over real sockets on loopback; each figure is
 // the median of several rounds in which both sides take turns, so that a noisy machine disturbs both alike: the ratio is the
-// median of the ratios of the rounds. Events are
-// posted by Go's own HTTP client, which shares the machine with the server. Receivers count what arrives; where syslog is
-// drained it arrives at one that parses it, as collectors do.
+// median of the ratios of the rounds. Events are posted by Go's own HTTP client, which shares the machine with the server.
+// Receivers count what arrives; where syslog is drained it arrives at one that parses it, as collectors do.
 package main
 
 import (
